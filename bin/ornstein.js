@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+// The command line. In a checkout it first brings dependencies and build up to date; in an installed package both are.
+import { existsSync } from "node:fs";
+
+const checkout = new URL("../tsconfig.base.json", import.meta.url);
+if (existsSync(checkout)) (await import(new URL("../scripts/ensure.mjs", import.meta.url))).ensure();
+await import(new URL("../dist/src/cli/main.js", import.meta.url));

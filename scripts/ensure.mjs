@@ -1,0 +1,51 @@
+// Installs the dependencies and builds, each only when something changed since the last time.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Makes `dist/` current: `npm ci` if the lock file changed, `tsc` if a source did. */
+export function ensure() {
+  install();
+  build();
+}
+
+function install() {
+  const stamp = join(root, "node_modules/.ornstein-lock");
+  const lock = readFileSync(join(root, "package-lock.json"), "utf8");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  console.error("Installing dependencies (once)…");
+  run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+  writeFileSync(stamp, lock);
+}
+
+function build() {
+  const stamp = join(root, "dist/.built");
+  const built = existsSync(stamp) ? statSync(stamp).mtimeMs : 0;
+  const sources = ["src", "test", "bench", "examples", "experiments"].flatMap((folder) => files(join(root, folder)));
+  const configs = ["tsconfig.json", "tsconfig.base.json", "tsconfig.neutral.json", "package-lock.json"];
+  const newest = Math.max(...[...sources, ...configs.map((name) => join(root, name))].map((f) => statSync(f).mtimeMs));
+  if (newest <= built) return;
+  const started = Date.now();
+  run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", "tsconfig.json"]);
+  writeFileSync(stamp, "");
+  console.error(`Built in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
+}
+
+function files(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
+  if (error) throw error;
+  if (status !== 0) {
+    console.error(`${command} ${args.join(" ")} failed.`);
+    process.exit(status ?? 1);
+  }
+}

@@ -1,0 +1,1 @@
+export { ConfigError, GraphError, SessionError } from "./errors/index.ts";

@@ -1,0 +1,4 @@
+/** One table: the name of every golden vector, and the function of the library that reproduces it. */
+import type { Adapters } from "../vectors.ts";
+
+export const adapters: Adapters = {};
