@@ -1,0 +1,1 @@
+export { normalCdf, normalPdf, normalQuantile } from "./normal.ts";
