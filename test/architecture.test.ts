@@ -7,7 +7,8 @@ const root = join(import.meta.dirname, "../..");
 
 /** The rows of the house, lowest first. A folder imports from rows below its own, and from itself. */
 const rows: readonly (readonly string[])[] = [
-  ["errors", "random"],
+  ["errors"],
+  ["random"],
   ["graph", "transport", "data"],
   ["onnx", "nn", "diffusion"],
   ["runtime", "sampling"],
