@@ -1,4 +1,7 @@
 /** One table: the name of every golden vector, and the function of the library that reproduces it. */
 import type { Adapters } from "../vectors.ts";
+import { weightings } from "./weighting.ts";
 
-export const adapters: Adapters = {};
+export const adapters: Adapters = {
+  ...weightings,
+};
