@@ -1,0 +1,312 @@
+/**
+ * Expressions: immutable nodes of a computation graph with static shapes. Primitives sit at ONNX's grain: what ONNX
+ * Runtime runs as one fast kernel is a primitive if its gradient can be said with the others. Four tables are total over
+ * {@link OpName}: `infer` (shapes), `vjp` (gradients), `reference` (float64 meaning) and `lower` (ONNX, in `onnx/`).
+ */
+import { GraphError } from "../errors/index.ts";
+import { inferNode } from "./infer.ts";
+import { normalizeAxes, type Shape, sameShape, sizeOf } from "./shape.ts";
+
+export type DType = "float32" | "int64" | "bool";
+
+type None = Record<never, never>;
+
+/** Geometry shared by a convolution and its two gradients. */
+export interface ConvAttrs {
+  /** Distance between neighbouring windows, equal on both axes. */
+  readonly stride: number;
+  /** Zeros around the image: top, left, bottom, right. */
+  readonly pads: readonly [number, number, number, number];
+  /** Channels are split into this many independent convolutions. */
+  readonly groups: number;
+}
+
+/** Every primitive and its attributes. Adding a line here makes the compiler ask for its four rules. */
+export interface OpAttrs {
+  input: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
+  constant: { readonly data: Float32Array | Float64Array; readonly shape: Shape };
+  // Elementwise; binary ones broadcast.
+  add: None;
+  sub: None;
+  mul: None;
+  div: None;
+  pow: None;
+  maximum: None;
+  minimum: None;
+  less: None;
+  equal: None;
+  where: None;
+  neg: None;
+  exp: None;
+  log: None;
+  sqrt: None;
+  reciprocal: None;
+  abs: None;
+  sign: None;
+  sin: None;
+  cos: None;
+  tanh: None;
+  sigmoid: None;
+  silu: None;
+  cast: { readonly dtype: DType };
+  // Reductions keep the reduced axes, as size 1.
+  reduceSum: { readonly axes: readonly number[] };
+  reduceMax: { readonly axes: readonly number[] };
+  sumSquares: { readonly axes: readonly number[] };
+  // Movement.
+  reshape: { readonly shape: Shape };
+  transpose: { readonly perm: readonly number[] };
+  expand: { readonly shape: Shape };
+  slice: { readonly starts: readonly number[]; readonly ends: readonly number[]; readonly steps: readonly number[] };
+  pad: { readonly before: readonly number[]; readonly after: readonly number[]; readonly value: number };
+  concat: { readonly axis: number };
+  oneHot: { readonly depth: number };
+  // Linear algebra and networks.
+  matmul: { readonly transA: boolean; readonly transB: boolean };
+  conv2d: ConvAttrs;
+  conv2dInputGrad: ConvAttrs & { readonly size: readonly [number, number] };
+  conv2dFilterGrad: ConvAttrs & { readonly kernel: readonly [number, number] };
+  avgPool: { readonly kernel: number };
+  upsample: { readonly factor: number };
+  softmax: None;
+  /** (x − mean) / √(variance + eps) over the axes from `axis` on. */
+  normalize: { readonly axis: number; readonly eps: number };
+  /** 1 / √(variance + eps) over the axes from `axis` on, which are kept as size 1. */
+  inverseStd: { readonly axis: number; readonly eps: number };
+}
+export type OpName = keyof OpAttrs;
+
+/** What a user may write where a node is expected. */
+export type Operand = Expr | number;
+
+let created = 0;
+
+/** A node: an op, its attributes, the nodes it reads, and the shape and dtype that follow from them. */
+export class Expr<K extends OpName = OpName> {
+  readonly op: K;
+  readonly attrs: OpAttrs[K];
+  readonly inputs: readonly Expr[];
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Creation order; inputs always have smaller numbers. */
+  readonly id: number;
+
+  constructor(op: K, attrs: OpAttrs[K], inputs: readonly Expr[]) {
+    const { shape, dtype } = inferNode(op, attrs, inputs);
+    this.op = op;
+    this.attrs = attrs;
+    this.inputs = inputs;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.id = created++;
+  }
+
+  add(y: Operand): Expr {
+    return new Expr("add", {}, [this, lift(y)]);
+  }
+  sub(y: Operand): Expr {
+    return new Expr("sub", {}, [this, lift(y)]);
+  }
+  mul(y: Operand): Expr {
+    return new Expr("mul", {}, [this, lift(y)]);
+  }
+  div(y: Operand): Expr {
+    return new Expr("div", {}, [this, lift(y)]);
+  }
+  pow(y: Operand): Expr {
+    return new Expr("pow", {}, [this, lift(y)]);
+  }
+  maximum(y: Operand): Expr {
+    return new Expr("maximum", {}, [this, lift(y)]);
+  }
+  minimum(y: Operand): Expr {
+    return new Expr("minimum", {}, [this, lift(y)]);
+  }
+  /** this < y, elementwise, as bool. */
+  less(y: Operand): Expr {
+    return new Expr("less", {}, [this, lift(y)]);
+  }
+  equal(y: Operand): Expr {
+    return new Expr("equal", {}, [this, lift(y)]);
+  }
+  /** Elementwise choice: `yes` where this bool holds, `no` elsewhere. */
+  where(yes: Operand, no: Operand): Expr {
+    return new Expr("where", {}, [this, lift(yes), lift(no)]);
+  }
+  neg(): Expr {
+    return new Expr("neg", {}, [this]);
+  }
+  exp(): Expr {
+    return new Expr("exp", {}, [this]);
+  }
+  log(): Expr {
+    return new Expr("log", {}, [this]);
+  }
+  sqrt(): Expr {
+    return new Expr("sqrt", {}, [this]);
+  }
+  reciprocal(): Expr {
+    return new Expr("reciprocal", {}, [this]);
+  }
+  abs(): Expr {
+    return new Expr("abs", {}, [this]);
+  }
+  sign(): Expr {
+    return new Expr("sign", {}, [this]);
+  }
+  sin(): Expr {
+    return new Expr("sin", {}, [this]);
+  }
+  cos(): Expr {
+    return new Expr("cos", {}, [this]);
+  }
+  tanh(): Expr {
+    return new Expr("tanh", {}, [this]);
+  }
+  sigmoid(): Expr {
+    return new Expr("sigmoid", {}, [this]);
+  }
+  /** x · sigmoid(x). */
+  silu(): Expr {
+    return new Expr("silu", {}, [this]);
+  }
+  cast(dtype: DType): Expr {
+    return dtype === this.dtype ? this : new Expr("cast", { dtype }, [this]);
+  }
+
+  /** Sum over `axes` (all of them if not given), kept as size 1. */
+  sum(axes?: readonly number[]): Expr {
+    const normalized = normalizeAxes("sum", axes ?? this.shape.map((_, i) => i), this.shape.length);
+    return normalized.length === 0 ? this : new Expr("reduceSum", { axes: normalized }, [this]);
+  }
+  /** Largest element over `axes`, kept as size 1. */
+  max(axes: readonly number[]): Expr {
+    return new Expr("reduceMax", { axes: normalizeAxes("max", axes, this.shape.length) }, [this]);
+  }
+  /** Mean over `axes` (all of them if not given), kept as size 1. */
+  mean(axes?: readonly number[]): Expr {
+    const total = this.sum(axes);
+    return total.mul(sizeOf(total.shape) / sizeOf(this.shape));
+  }
+  /** Sum of squares over `axes` (all of them if not given), kept as size 1. */
+  sumSquares(axes?: readonly number[]): Expr {
+    const normalized = normalizeAxes("sumSquares", axes ?? this.shape.map((_, i) => i), this.shape.length);
+    return normalized.length === 0 ? this.mul(this) : new Expr("sumSquares", { axes: normalized }, [this]);
+  }
+
+  /** The same elements in row-major order under another shape; one size may be −1 and follows from the rest. */
+  reshape(shape: Shape): Expr {
+    const known = shape.reduce((n, size) => (size === -1 ? n : n * size), 1);
+    const full = shape.map((size) => (size === -1 ? sizeOf(this.shape) / known : size));
+    return sameShape(full, this.shape) ? this : new Expr("reshape", { shape: full }, [this]);
+  }
+  /** Axis i of the result is axis `perm[i]` of this. */
+  transpose(perm: readonly number[]): Expr {
+    return perm.every((axis, i) => axis === i) ? this : new Expr("transpose", { perm }, [this]);
+  }
+  /** Repeats axes of size 1, and new leading ones, up to `shape`. */
+  expand(shape: Shape): Expr {
+    return sameShape(shape, this.shape) ? this : new Expr("expand", { shape }, [this]);
+  }
+  /** Elements `start`, `start + step`, … before `end` along one axis. */
+  slice(axis: number, start: number, end: number, step = 1): Expr {
+    const [at] = normalizeAxes("slice", [axis], this.shape.length);
+    if (start === 0 && end === this.shape[at] && step === 1) return this;
+    const along = (value: number, rest: (size: number) => number) =>
+      this.shape.map((size, i) => (i === at ? value : rest(size)));
+    const attrs = { starts: along(start, () => 0), ends: along(end, (size) => size), steps: along(step, () => 1) };
+    return new Expr("slice", attrs, [this]);
+  }
+  /** `before[i]` and `after[i]` extra elements equal to `value` around axis i. */
+  pad(before: readonly number[], after: readonly number[], value = 0): Expr {
+    return [...before, ...after].every((n) => n === 0) ? this : new Expr("pad", { before, after, value }, [this]);
+  }
+  /** 1 at the place an int64 label names along a new last axis of size `depth`, 0 elsewhere. */
+  oneHot(depth: number): Expr {
+    return new Expr("oneHot", { depth }, [this]);
+  }
+
+  /** Product over the last two axes, either operand transposed on demand; leading axes broadcast. */
+  matmul(y: Expr, { transA = false, transB = false }: { transA?: boolean; transB?: boolean } = {}): Expr {
+    return new Expr("matmul", { transA, transB }, [this, y]);
+  }
+  /** Cross-correlation of an image [B, C, H, W] with filters [K, C / groups, h, w]. */
+  conv2d(filter: Expr, { stride = 1, pads = [0, 0, 0, 0], groups = 1 }: Partial<ConvAttrs> = {}): Expr {
+    return new Expr("conv2d", { stride, pads, groups }, [this, filter]);
+  }
+  /**
+   * Transposed convolution: the gradient of {@link conv2d} with respect to its image, of spatial `size`.
+   * This is [B, K, …] and the filters are [K, C / groups, h, w].
+   */
+  convTranspose2d(
+    filter: Expr,
+    size: readonly [number, number],
+    { stride = 1, pads = [0, 0, 0, 0], groups = 1 }: Partial<ConvAttrs> = {},
+  ): Expr {
+    return new Expr("conv2dInputGrad", { stride, pads, groups, size }, [this, filter]);
+  }
+  /** Mean of each `kernel` × `kernel` tile. */
+  avgPool(kernel: number): Expr {
+    return kernel === 1 ? this : new Expr("avgPool", { kernel }, [this]);
+  }
+  /** Repeats each pixel `factor` × `factor` times. */
+  upsample(factor: number): Expr {
+    return factor === 1 ? this : new Expr("upsample", { factor }, [this]);
+  }
+  /** Softmax over the last axis. */
+  softmax(): Expr {
+    return new Expr("softmax", {}, [this]);
+  }
+  /** (x − mean) / √(variance + eps) over all axes from `axis` on. */
+  normalize(axis: number, eps: number): Expr {
+    const [from] = normalizeAxes("normalize", [axis], this.shape.length);
+    return new Expr("normalize", { axis: from, eps }, [this]);
+  }
+}
+
+/** A named value handed over at run time. Names are unique within a compiled program. */
+export const input = (name: string, shape: Shape, dtype: DType = "float32"): Expr<"input"> =>
+  new Expr("input", { name, shape, dtype }, []);
+
+/** A value known when the graph is built. */
+export function constant(data: ArrayLike<number>, shape: Shape): Expr<"constant"> {
+  if (data.length !== sizeOf(shape))
+    throw new GraphError(
+      `constant: ${data.length} numbers do not fill ${shape.join("×")} (${sizeOf(shape)} expected).`,
+    );
+  const kept = data instanceof Float32Array || data instanceof Float64Array ? data : Float64Array.from(data);
+  return new Expr("constant", { data: kept, shape }, []);
+}
+
+/** A number as a constant without axes; nodes pass through. */
+export const lift = (value: Operand): Expr => (typeof value === "number" ? constant([value], []) : value);
+
+/** Joins along one axis; all other sizes are equal. */
+export function concat(parts: readonly Expr[], axis: number): Expr {
+  if (parts.length === 1) return parts[0];
+  const [at] = normalizeAxes("concat", [axis], parts[0]?.shape.length ?? 0);
+  return new Expr("concat", { axis: at }, parts);
+}
+
+/** Every node the outputs depend on, inputs before users. */
+export function topological(outputs: readonly Expr[]): Expr[] {
+  const order: Expr[] = [];
+  const seen = new Set<Expr>();
+  const stack = outputs.map((node) => ({ node, next: 0 })).reverse();
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1];
+    if (top.next === 0 && seen.has(top.node)) {
+      stack.pop();
+      continue;
+    }
+    seen.add(top.node);
+    if (top.next < top.node.inputs.length) {
+      const child = top.node.inputs[top.next++];
+      if (!seen.has(child)) stack.push({ node: child, next: 0 });
+    } else {
+      order.push(top.node);
+      stack.pop();
+    }
+  }
+  return order;
+}

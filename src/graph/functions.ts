@@ -1,0 +1,97 @@
+/** Functions over primitives that networks and losses are written with. */
+import { GraphError } from "../errors/index.ts";
+import { concat, constant, type Expr, lift } from "./expr.ts";
+
+/** Cuts a node into consecutive pieces of the given sizes along one axis. */
+export function split(x: Expr, sizes: readonly number[], axis: number): Expr[] {
+  let start = 0;
+  return sizes.map((size) => {
+    const from = start;
+    start += size;
+    return x.slice(axis, from, start);
+  });
+}
+
+/** ln(1 + eˣ), without overflow. */
+export const softplus = (x: Expr): Expr => x.maximum(0).add(x.abs().neg().exp().add(1).log());
+
+/**
+ * Group normalisation of [B, C, …]: each of `groups` runs of channels is shifted and scaled to mean 0 and variance 1,
+ * then each channel c becomes weight[c] · y + bias[c]. `weight` and `bias` are [C].
+ */
+export function groupNorm(
+  x: Expr,
+  { groups, eps, weight, bias }: { groups: number; eps: number; weight: Expr; bias: Expr },
+) {
+  const [b, c, ...rest] = x.shape;
+  if (c % groups !== 0) throw new GraphError(`groupNorm: ${c} channels do not divide into ${groups} groups.`);
+  const perChannel = [1, c, ...rest.map(() => 1)];
+  return x
+    .reshape([b, groups, -1])
+    .normalize(2, eps)
+    .reshape(x.shape)
+    .mul(weight.reshape(perChannel))
+    .add(bias.reshape(perChannel));
+}
+
+/**
+ * Scaled dot-product attention, softmax(q kᵀ / √d) v, over the last two axes [positions, d]; leading axes (batch, heads)
+ * are independent.
+ */
+export function attention(q: Expr, k: Expr, v: Expr): Expr {
+  const scale = 1 / Math.sqrt(q.shape.at(-1)!);
+  return q.mul(scale).matmul(k, { transB: true }).softmax().matmul(v);
+}
+
+/** Multiplies by 0 or 1 / (1 − rate); `uniform` holds a draw from [0, 1) for each element. */
+export const dropout = (x: Expr, uniform: Expr, rate: number): Expr =>
+  rate === 0 ? x : uniform.less(rate).where(0, x.mul(1 / (1 - rate)));
+
+/** Rows of `table` [n, d] for int64 labels; a label outside 0 … n−1 gives zeros. */
+export const embedding = (labels: Expr, table: Expr): Expr => labels.oneHot(table.shape[0]).matmul(table);
+
+/** The separable filter f ⊗ f / (Σf)² as [C, 1, n, n], for a convolution with C groups. */
+function firFilter(channels: number, taps: readonly number[], gain: number): Expr {
+  const total = taps.reduce((a, b) => a + b, 0);
+  const plane = taps.flatMap((a) => taps.map((b) => (gain * a * b) / total ** 2));
+  return constant(Array.from({ length: channels }, () => plane).flat(), [channels, 1, taps.length, taps.length]);
+}
+
+/** Padding that keeps a stride-2 filter centred: ⌊(n − 1) / 2⌋ on every side. */
+const firPads = (taps: readonly number[]): [number, number, number, number] => {
+  const n = Math.floor((taps.length - 1) / 2);
+  return [n, n, n, n];
+};
+
+const isBox = (taps: readonly number[]) => taps.length === 2 && taps[0] === taps[1];
+
+/** Halves the resolution of [B, C, H, W] through a separable low-pass filter; [1, 1] is 2×2 averaging. */
+export function firDown(x: Expr, taps: readonly number[]): Expr {
+  if (isBox(taps)) return x.avgPool(2);
+  const channels = x.shape[1];
+  return x.conv2d(firFilter(channels, taps, 1), { stride: 2, pads: firPads(taps), groups: channels });
+}
+
+/** Doubles the resolution of [B, C, H, W] through a separable low-pass filter; [1, 1] repeats pixels. */
+export function firUp(x: Expr, taps: readonly number[]): Expr {
+  if (isBox(taps)) return x.upsample(2);
+  const [, channels, h, w] = x.shape;
+  return x.convTranspose2d(firFilter(channels, taps, 4), [2 * h, 2 * w], {
+    stride: 2,
+    pads: firPads(taps),
+    groups: channels,
+  });
+}
+
+/** Stacks along a new leading axis. */
+export const stack = (parts: readonly Expr[]): Expr =>
+  concat(
+    parts.map((x) => x.reshape([1, ...x.shape])),
+    0,
+  );
+
+/** Mean squared difference over everything, as a scalar of shape [1, …]. */
+export const meanSquaredError = (a: Expr, b: Expr): Expr => {
+  const error = a.sub(lift(b));
+  return error.sumSquares().mul(1 / error.shape.reduce((n, size) => n * size, 1));
+};

@@ -1,0 +1,33 @@
+export {
+  type ConvAttrs,
+  concat,
+  constant,
+  type DType,
+  Expr,
+  input,
+  lift,
+  type OpAttrs,
+  type Operand,
+  type OpName,
+  topological,
+} from "./expr.ts";
+export {
+  attention,
+  dropout,
+  embedding,
+  firDown,
+  firUp,
+  groupNorm,
+  meanSquaredError,
+  softplus,
+  split,
+  stack,
+} from "./functions.ts";
+export { gradients } from "./gradients.ts";
+export { infer } from "./infer.ts";
+export { print } from "./print.ts";
+export { evaluate, reference } from "./reference.ts";
+export { broadcast, type Shape, sameShape, showShape, sizeOf, strides } from "./shape.ts";
+export { simplify } from "./simplify.ts";
+export { substitute } from "./substitute.ts";
+export { vjp } from "./vjp.ts";

@@ -1,0 +1,144 @@
+/** Collects the nodes, constants, inputs and outputs of one ONNX model while a graph is lowered. */
+import type { DType, Shape } from "../graph/index.ts";
+import {
+  type AttributeProto,
+  elementTypes,
+  encodeModel,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfo,
+} from "./proto.ts";
+
+/** An attribute: integers unless marked as a float or given as text. */
+export type AttributeValue = number | readonly number[] | string | { readonly float: number };
+
+/** The domains whose ops we use, with the versions we write against. */
+const opsets = [
+  { domain: "", version: 21 },
+  { domain: "com.microsoft", version: 1 },
+  { domain: "com.microsoft.nchwc", version: 1 },
+];
+
+export class Emit {
+  readonly #nodes: NodeProto[] = [];
+  readonly #initializers: TensorProto[] = [];
+  readonly #inputs: ValueInfo[] = [];
+  readonly #outputs: ValueInfo[] = [];
+  readonly #shared = new Map<string, readonly string[]>();
+  #named = 0;
+
+  /** Appends a node with one output and returns the output's name. */
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    domain = "",
+  ): string {
+    return this.nodes(opType, inputs, attributes, 1, domain)[0];
+  }
+
+  /** Appends a node with several outputs and returns their names. */
+  nodes(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+    outputs: number,
+    domain = "",
+  ): readonly string[] {
+    const name = `${opType}_${this.#named++}`;
+    const output = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}.${i}`));
+    this.#nodes.push({
+      name,
+      opType,
+      domain,
+      input: inputs,
+      output,
+      attribute: Object.entries(attributes).map(attribute),
+    });
+    return output;
+  }
+
+  /** What `make` emitted the first time it was asked for under `key`. */
+  once(key: string, make: () => readonly string[]): readonly string[] {
+    const known = this.#shared.get(key);
+    if (known) return known;
+    const made = make();
+    this.#shared.set(key, made);
+    return made;
+  }
+
+  input(name: string, shape: Shape, dtype: DType): string {
+    this.#inputs.push(valueInfo(name, shape, dtype));
+    return name;
+  }
+
+  /** Declares that the value `from` leaves the model under the name `name`. */
+  output(name: string, from: string, shape: Shape, dtype: DType): void {
+    this.#nodes.push({
+      name: `output_${name}`,
+      opType: "Identity",
+      domain: "",
+      input: [from],
+      output: [name],
+      attribute: [],
+    });
+    this.#outputs.push(valueInfo(name, shape, dtype));
+  }
+
+  /** A float32 constant. Equal small ones are written once. */
+  floats(data: ArrayLike<number>, shape: Shape): string {
+    const key = data.length <= 64 ? `floats ${shape} ${Array.from(data).join()}` : undefined;
+    const make = () => [this.#initializer(bytesOf(Float32Array.from(data)), shape, elementTypes.float32)];
+    return (key === undefined ? make() : this.once(key, make))[0];
+  }
+
+  /** A float32 constant whose elements all equal `value`. */
+  filled(value: number, shape: Shape): string {
+    const size = shape.reduce((n, s) => n * s, 1);
+    return this.once(`filled ${value} ${shape}`, () => [
+      this.#initializer(bytesOf(new Float32Array(size).fill(value)), shape, elementTypes.float32),
+    ])[0];
+  }
+
+  /** A list of integers (axes, sizes, …) as a one-dimensional int64 constant. */
+  ints(values: readonly number[]): string {
+    return this.once(`ints ${values.join()}`, () => [
+      this.#initializer(bytesOf(BigInt64Array.from(values, BigInt)), [values.length], elementTypes.int64),
+    ])[0];
+  }
+
+  #initializer(rawData: Uint8Array, dims: Shape, dataType: number): string {
+    const name = `constant_${this.#named++}`;
+    this.#initializers.push({ name, dims, dataType, rawData });
+    return name;
+  }
+
+  finish(metadata: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
+    return encodeModel({
+      irVersion: 10,
+      producerName: "ornstein",
+      opsetImport: opsets,
+      metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+      graph: {
+        name: "ornstein",
+        node: this.#nodes,
+        initializer: this.#initializers,
+        input: this.#inputs,
+        output: this.#outputs,
+      },
+    });
+  }
+}
+
+const bytesOf = (data: Float32Array | BigInt64Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+const valueInfo = (name: string, shape: Shape, dtype: DType): ValueInfo => ({
+  name,
+  type: { tensorType: { elemType: elementTypes[dtype], shape: { dim: shape.map((value) => ({ value })) } } },
+});
+
+function attribute([name, value]: [string, AttributeValue]): AttributeProto {
+  if (typeof value === "number") return { name, type: 2, i: value };
+  if (typeof value === "string") return { name, type: 3, s: value };
+  return "float" in value ? { name, type: 1, f: value.float } : { name, type: 7, ints: value };
+}

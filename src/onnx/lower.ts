@@ -1,0 +1,103 @@
+/** Every primitive as ONNX opset 21 and the contributed ops that ONNX Runtime has on all its providers. */
+import type { Expr, OpAttrs, OpName } from "../graph/index.ts";
+import { lowerConv, lowerFilterGrad, lowerInputGrad } from "./convolution.ts";
+import type { Emit } from "./emit.ts";
+import { elementTypes } from "./proto.ts";
+
+/** Emits a node given the names of its inputs; returns the name of its value. */
+export type Lower<K extends OpName> = (
+  emit: Emit,
+  xs: readonly string[],
+  attrs: OpAttrs[K],
+  y: Expr,
+  inputs: readonly Expr[],
+) => string;
+
+const plain =
+  (opType: string): Lower<OpName> =>
+  (emit, xs) =>
+    emit.node(opType, xs);
+
+const reduction =
+  (opType: string) =>
+  (emit: Emit, [x]: readonly string[], { axes }: { readonly axes: readonly number[] }) =>
+    emit.node(opType, [x, emit.ints(axes)], { keepdims: 1 });
+
+/** Mean and 1/std come out of the same kernel as the normalised values. */
+function layerNorm(
+  emit: Emit,
+  x: string,
+  { axis, eps }: OpAttrs["normalize"],
+  shape: readonly number[],
+): readonly string[] {
+  return emit.once(`LayerNormalization ${x} ${axis} ${eps}`, () =>
+    emit.nodes("LayerNormalization", [x, emit.filled(1, shape.slice(axis))], { axis, epsilon: { float: eps } }, 3),
+  );
+}
+
+export const lower: { readonly [K in OpName]: Lower<K> } = {
+  input: (emit, _, { name, shape, dtype }) => emit.input(name, shape, dtype),
+  constant: (emit, _, { data, shape }) => emit.floats(data, shape),
+  add: plain("Add"),
+  sub: plain("Sub"),
+  mul: plain("Mul"),
+  div: plain("Div"),
+  pow: plain("Pow"),
+  maximum: plain("Max"),
+  minimum: plain("Min"),
+  less: plain("Less"),
+  equal: plain("Equal"),
+  where: plain("Where"),
+  neg: plain("Neg"),
+  exp: plain("Exp"),
+  log: plain("Log"),
+  sqrt: plain("Sqrt"),
+  reciprocal: plain("Reciprocal"),
+  abs: plain("Abs"),
+  sign: plain("Sign"),
+  sin: plain("Sin"),
+  cos: plain("Cos"),
+  tanh: plain("Tanh"),
+  sigmoid: plain("Sigmoid"),
+  silu: (emit, xs) => emit.node("QuickGelu", xs, { alpha: { float: 1 } }, "com.microsoft"),
+  cast: (emit, xs, { dtype }) => emit.node("Cast", xs, { to: elementTypes[dtype] }),
+  reduceSum: reduction("ReduceSum"),
+  reduceMax: reduction("ReduceMax"),
+  sumSquares: reduction("ReduceSumSquare"),
+  reshape: (emit, [x], { shape }) => emit.node("Reshape", [x, emit.ints(shape)]),
+  transpose: (emit, xs, { perm }) => emit.node("Transpose", xs, { perm }),
+  expand: (emit, [x], { shape }) => emit.node("Expand", [x, emit.ints(shape)]),
+  slice: (emit, [x], { starts, ends, steps }) =>
+    emit.node("Slice", [
+      x,
+      emit.ints(starts),
+      emit.ints(ends),
+      emit.ints(starts.map((_, axis) => axis)),
+      emit.ints(steps),
+    ]),
+  pad: (emit, [x], { before, after, value }) =>
+    emit.node("Pad", [x, emit.ints([...before, ...after]), emit.floats([value], [])]),
+  concat: (emit, xs, { axis }) => emit.node("Concat", xs, { axis }),
+  oneHot: (emit, [x], { depth }) =>
+    emit.node("OneHot", [x, emit.ints([depth]), emit.floats([0, 1], [2])], { axis: -1 }),
+  matmul: (emit, xs, { transA, transB }, _, [a, b]) => {
+    const [ta, tb] = [Number(transA), Number(transB)];
+    if (a.shape.length === 2 && b.shape.length === 2) return emit.node("Gemm", xs, { transA: ta, transB: tb });
+    if (!transA && !transB) return emit.node("MatMul", xs);
+    return emit.node("FusedMatMul", xs, { transA: ta, transB: tb }, "com.microsoft");
+  },
+  conv2d: lowerConv,
+  conv2dInputGrad: lowerInputGrad,
+  conv2dFilterGrad: lowerFilterGrad,
+  avgPool: (emit, xs, { kernel }) =>
+    emit.node("AveragePool", xs, { kernel_shape: [kernel, kernel], strides: [kernel, kernel] }),
+  upsample: (emit, [x], { factor }) =>
+    emit.node("Resize", [x, "", emit.floats([1, 1, factor, factor], [4])], {
+      mode: "nearest",
+      nearest_mode: "floor",
+      coordinate_transformation_mode: "asymmetric",
+    }),
+  softmax: (emit, xs) => emit.node("Softmax", xs, { axis: -1 }),
+  normalize: (emit, [x], attrs, _, [{ shape }]) => layerNorm(emit, x, attrs, shape)[0],
+  inverseStd: (emit, [x], attrs, _, [{ shape }]) => layerNorm(emit, x, attrs, shape)[2],
+};

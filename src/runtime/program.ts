@@ -1,0 +1,123 @@
+/** Compiling a graph into an ONNX Runtime session, and running it. The only place where graphs become numbers. */
+import { InferenceSession, Tensor } from "#ort";
+import { GraphError, SessionError } from "../errors/index.ts";
+import { type DType, type Expr, type OpAttrs, type Shape, showShape, sizeOf, topological } from "../graph/index.ts";
+import { toOnnx } from "../onnx/index.ts";
+import { type Device, deviceRemedies } from "./device.ts";
+
+export interface CompileOptions {
+  /** Threads inside one op; 0 leaves the choice to ONNX Runtime, which takes the physical cores. */
+  readonly threads?: number;
+  readonly device?: Device;
+  /** Writes a trace of every op to a file whose name starts with this; see {@link Program.endProfile}. */
+  readonly profile?: string;
+  /** Keeps freed memory for the next run; off saves memory and costs time. */
+  readonly arena?: boolean;
+}
+
+/** Name, shape and dtype of what goes in or comes out. */
+export interface Port {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Values by input name; integers for int64 inputs. */
+export type Feeds = Readonly<Record<string, Float32Array | Float64Array | readonly number[] | Int32Array | Uint8Array>>;
+export type Fetched = Record<string, Float32Array>;
+
+/** Which of two programs' runs is timed. */
+export interface Program {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /**
+   * Computes the outputs. Every input must be given and nothing else. Outputs named in `into` are written into that
+   * memory and returned in it; the others are new arrays.
+   */
+  run(feeds: Feeds, into?: Readonly<Record<string, Float32Array>>): Promise<Fetched>;
+  /** Stops profiling and finishes the trace. */
+  endProfile(): void;
+  /** Frees the session's memory; the program cannot run afterwards. */
+  close(): Promise<void>;
+}
+
+/** Compiles the graph of `outputs`; its inputs are the input nodes they depend on. */
+export async function compile(outputs: Readonly<Record<string, Expr>>, options: CompileOptions = {}): Promise<Program> {
+  const inputs = topological(Object.values(outputs))
+    .filter((node) => node.op === "input")
+    .map((node) => node.attrs as OpAttrs["input"]);
+  const session = await createSession(toOnnx(outputs), options);
+  const ports = Object.entries(outputs).map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
+  // Inputs that simplification found unused are accepted and not passed on.
+  const used = new Set(session.inputNames);
+
+  return {
+    inputs,
+    outputs: ports,
+    async run(feeds, into = {}) {
+      const tensors = bind(inputs, feeds);
+      const fetches = Object.fromEntries(
+        ports.map(({ name, shape }) => [name, name in into ? new Tensor("float32", into[name], shape) : null]),
+      );
+      const given = Object.fromEntries(Object.entries(tensors).filter(([name]) => used.has(name)));
+      try {
+        const results = await session.run(given, fetches);
+        return Object.fromEntries(ports.map(({ name }) => [name, into[name] ?? (results[name].data as Float32Array)]));
+      } catch (cause) {
+        const shown = Object.entries(tensors).map(([name, { type, dims }]) => `${name}: ${type} ${showShape(dims)}`);
+        throw new SessionError(`run: ONNX Runtime failed: ${messageOf(cause)} Inputs were ${shown.join(", ")}.`, {
+          cause,
+        });
+      }
+    },
+    endProfile: () => session.endProfiling(),
+    close: () => session.release(),
+  };
+}
+
+async function createSession(
+  model: Uint8Array,
+  { threads = 0, device = "cpu", profile, arena = true }: CompileOptions,
+) {
+  try {
+    return await InferenceSession.create(model, {
+      executionProviders: [device],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      graphOptimizationLevel: "all",
+      enableCpuMemArena: arena,
+      enableMemPattern: arena,
+      logSeverityLevel: 3,
+      ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+    });
+  } catch (cause) {
+    const message = messageOf(cause);
+    if (device !== "cpu" && /provider|backend|adapter|device/i.test(message))
+      throw new SessionError(`--device ${device}: not available here: ${message} ${deviceRemedies[device]}`, { cause });
+    throw new SessionError(`compile: ONNX Runtime refused the model: ${message}`, { cause });
+  }
+}
+
+const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause));
+
+function bind(inputs: readonly Port[], feeds: Feeds): Record<string, Tensor> {
+  const known = inputs.map(({ name }) => name);
+  for (const name of Object.keys(feeds))
+    if (!known.includes(name))
+      throw new GraphError(`run: no input is named "${name}" (inputs are ${known.join(", ")}).`);
+  return Object.fromEntries(
+    inputs.map(({ name, shape, dtype }) => {
+      const data = feeds[name];
+      if (data === undefined) throw new GraphError(`run: no value given for input "${name}" ${showShape(shape)}.`);
+      if (data.length !== sizeOf(shape))
+        throw new GraphError(`run: input "${name}" has ${data.length} elements (${showShape(shape)} expected).`);
+      return [name, tensor(data, shape, dtype)];
+    }),
+  );
+}
+
+function tensor(data: Feeds[string], shape: Shape, dtype: DType): Tensor {
+  if (dtype === "int64") return new Tensor("int64", BigInt64Array.from(data, BigInt), shape);
+  if (dtype === "bool") return new Tensor("bool", Uint8Array.from(data), shape);
+  return new Tensor("float32", data instanceof Float32Array ? data : Float32Array.from(data), shape);
+}
