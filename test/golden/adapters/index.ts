@@ -1,6 +1,11 @@
 /** One table: the name of every golden vector, and the function of the library that reproduces it. */
 import type { Adapters } from "../vectors.ts";
+import { pixel } from "./pixel.ts";
 import { samplerSigma } from "./sampler-sigma.ts";
 import { weightings } from "./weighting.ts";
 
-export const adapters: Adapters = { ...weightings, ...samplerSigma };
+export const adapters: Adapters = {
+  ...pixel,
+  ...samplerSigma,
+  ...weightings,
+};
