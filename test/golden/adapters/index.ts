@@ -2,10 +2,12 @@
 import type { Adapters } from "../vectors.ts";
 import { pixel } from "./pixel.ts";
 import { samplerSigma } from "./sampler-sigma.ts";
+import { training } from "./training.ts";
 import { weightings } from "./weighting.ts";
 
 export const adapters: Adapters = {
   ...pixel,
   ...samplerSigma,
+  ...training,
   ...weightings,
 };

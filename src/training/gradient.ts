@@ -1,0 +1,27 @@
+/** What is done to gradients before the optimiser sees them. */
+import { type Expr, lift } from "../graph/index.ts";
+
+/** The joint L2 norm of a flat gradient, shape [1]. */
+export const globalNorm = (gradient: Expr): Expr => gradient.sumSquares().sqrt();
+
+/** min(maxNorm/(norm + 1e−6), 1): what a gradient is multiplied with so that its norm is at most `maxNorm`. */
+export const clipScale = (norm: Expr, maxNorm: number): Expr => lift(maxNorm).div(norm.add(1e-6)).minimum(1);
+
+/** NaN becomes 0 and infinities `positive` and `negative`, in place (EDM: ±10⁵). Hides trouble: off unless asked for. */
+export function replaceNonFinite<T extends Float32Array | Float64Array>(
+  gradient: T,
+  positive = 1e5,
+  negative = -1e5,
+): T {
+  for (let i = 0; i < gradient.length; i++) {
+    const g = gradient[i];
+    if (Number.isNaN(g)) gradient[i] = 0;
+    else if (g === Infinity) gradient[i] = positive;
+    else if (g === -Infinity) gradient[i] = negative;
+  }
+  return gradient;
+}
+
+/** The exponent of a loss scale for float16 after a step: an overflow lowers it by 1, a good step raises it by `growth`. */
+export const nextLossScale = (log2: number, overflow: boolean, growth = 1e-3): number =>
+  overflow ? log2 - 1 : log2 + growth;
