@@ -121,7 +121,7 @@ function take({ data, count, dims }: Features, rows: ArrayLike<number>, where: s
 function kernelSums(a: Features, b: Features) {
   const self = a === b;
   const rows = new Float64Array(a.count);
-  const columns = new Float64Array(b.count);
+  const columns = self ? rows : new Float64Array(b.count);
   const diagonal = new Float64Array(self ? a.count : 0);
   const [height, width] = [256, 256];
   const values = new Float64Array(height * width);

@@ -50,6 +50,8 @@ test("averaged over all subsets, the distance is that of the whole sets: it is u
 test("the biased distance of a set from itself is 0", () => {
   const a = normalFeatures(1, 20, 6);
   near(kernelDistance(a, { ...a }).biased, 0, 1e-12);
+  const [same, copy] = [kernelDistance(a, a), kernelDistance(a, { ...a })];
+  for (const key of ["unbiased", "biased", "standardError"] as const) near(same[key], copy[key], 1e-12);
 });
 
 test("the standard error is the jackknife's, and of the size of the scatter over repetitions", () => {
