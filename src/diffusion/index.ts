@@ -1,3 +1,16 @@
+export { type BetaRange, betasFromSigmas, linearBeta, type VpSigma, vpSigma } from "./beta.ts";
+export {
+  type DiscreteSchedule,
+  type DiscreteSpec,
+  discreteSchedule,
+  discreteTypes,
+  fromBetas,
+  zeroTerminalSnr,
+} from "./discrete.ts";
+export { type IddpmOptions, iddpmSigmas, nearestIndex } from "./iddpm.ts";
+export { alphaOf, type PathType, pathTypes } from "./kernel.ts";
+export { type NoiseLabel, type NoiseLabelSpec, noiseLabel, noiseLabelTypes } from "./label.ts";
+export { type NoiseScheduleSpec, noiseSchedule, noiseScheduleTypes, type ScheduleAdjustments } from "./log-snr.ts";
 export {
   type ErrorTarget,
   type Multiplier,
@@ -8,6 +21,34 @@ export {
   multiplierOn,
 } from "./multiplier.ts";
 export { normalCdf, normalPdf, normalQuantile } from "./normal.ts";
+export {
+  type Precondition,
+  type Preconditioning,
+  type PreconditioningSpec,
+  type PredictionSpec,
+  precondition,
+  preconditioningTypes,
+} from "./preconditioning.ts";
+export {
+  type Combination,
+  conversion,
+  convert,
+  errorFactor,
+  type Level,
+  type Prediction,
+  predictionTypes,
+  targetOf,
+} from "./prediction.ts";
+export {
+  respace,
+  type Spacing,
+  type SpacingOptions,
+  spaceTimesteps,
+  spacingNames,
+  timestepSpacing,
+} from "./respace.ts";
+export { type NoiseSchedule, numericSchedule, shift, truncate } from "./schedule.ts";
+export { logExpm1, roundHalfEven, sech, sigmoid, softplus } from "./special.ts";
 export {
   type EdmConstants,
   edmPeak,

@@ -1,15 +1,19 @@
 /** One table: the name of every golden vector, and the function of the library that reproduces it. */
 import type { Adapters } from "../vectors.ts";
 import { metrics } from "./metrics.ts";
+import { parameterization } from "./parameterization.ts";
 import { pixel } from "./pixel.ts";
 import { samplerSigma } from "./sampler-sigma.ts";
+import { schedule } from "./schedule.ts";
 import { training } from "./training.ts";
 import { weightings } from "./weighting.ts";
 
 export const adapters: Adapters = {
   ...metrics,
+  ...parameterization,
   ...pixel,
   ...samplerSigma,
+  ...schedule,
   ...training,
   ...weightings,
 };

@@ -1,0 +1,74 @@
+/** Predictions, their conversions, and preconditioning. */
+import { convert, errorFactor, type Prediction, precondition, predictionTypes } from "../../../src/diffusion/index.ts";
+import type { Adapters, Tensor } from "../vectors.ts";
+
+export const parameterization: Adapters = {
+  // The vector holds no prediction, but an exact one: x itself. The other five follow from it, and every one of them
+  // must give all six again; the worst of the six routes is what is compared.
+  "parameterization.convert": ({ alpha, sigma, sigmaData, z }, { expect }) => {
+    const expected = expect as Readonly<Record<Prediction, Tensor>>;
+    const routes = predictionTypes.map((from) =>
+      predictionTypes.map((to) => [
+        to,
+        rows(z, (zRow, i) =>
+          convert(from, to, { alpha: alpha[i], sigma: sigma[i], sigmaData }, zRow, row(expected[from], i)),
+        ),
+      ]),
+    );
+    return Object.fromEntries(
+      predictionTypes.map((to, j) => [
+        to,
+        {
+          shape: z.shape,
+          data: expected[to].data.map((value, k) => {
+            const found = routes.map((route) => (route[j][1] as Float64Array)[k]);
+            return found.reduce((worst, v) => (Math.abs(v - value) > Math.abs(worst - value) ? v : worst));
+          }),
+        },
+      ]),
+    );
+  },
+  "parameterization.error-identities": ({ alpha, sigma, sigmaData, x, xHat }) => {
+    const levels = alpha.map((a: number, i: number) => ({ alpha: a, sigma: sigma[i], sigmaData }));
+    const anyZ = new Float64Array(x.shape[1]);
+    const each = (entry: (to: Prediction, i: number) => number) =>
+      Object.fromEntries(predictionTypes.map((to) => [to, alpha.map((_: number, i: number) => entry(to, i))]));
+    return {
+      factorFromX: each((to, i) => errorFactor("x", to, levels[i])),
+      squaredError: each((to, i) => {
+        const exact = convert("x", to, levels[i], anyZ, row(x, i));
+        const estimate = convert("x", to, levels[i], anyZ, row(xHat, i));
+        return exact.reduce((sum, value, k) => sum + (value - estimate[k]) ** 2, 0);
+      }),
+    };
+  },
+  "parameterization.preconditioning": ({ kind, sigma, x, rawOutput, ...constants }) => {
+    const at = precondition({ type: kind, ...constants, ...(kind === "iddpm" && { nearestIsZero: true }) });
+    const all = sigma.map(at);
+    return {
+      ...Object.fromEntries(
+        (["cSkip", "cOut", "cIn", "cNoise"] as const).map((name) => [
+          name,
+          all.map((c: ReturnType<typeof at>) => c[name]),
+        ]),
+      ),
+      scaledInput: { shape: x.shape, data: rows(x, (r, i) => r.map((v) => all[i].cIn * v)) },
+      denoised: {
+        shape: x.shape,
+        data: rows(x, (r, i) => r.map((v, k) => all[i].cSkip * v + all[i].cOut * row(rawOutput, i)[k])),
+      },
+    };
+  },
+};
+
+/** Row i of a tensor: everything along its first axis. */
+function row({ shape, data }: Tensor, i: number): Float64Array {
+  const size = data.length / shape[0];
+  return data.subarray(i * size, (i + 1) * size);
+}
+
+/** A function applied to every row, the results laid end to end. */
+function rows(tensor: Tensor, each: (row: Float64Array, i: number) => Float64Array): Float64Array {
+  const all = Array.from({ length: tensor.shape[0] }, (_, i) => [...each(row(tensor, i), i)]);
+  return Float64Array.from(all.flat());
+}
