@@ -12,7 +12,6 @@ export { alphaOf, type PathType, pathTypes } from "./kernel.ts";
 export { type NoiseLabel, type NoiseLabelSpec, noiseLabel, noiseLabelTypes } from "./label.ts";
 export { type NoiseScheduleSpec, noiseSchedule, noiseScheduleTypes, type ScheduleAdjustments } from "./log-snr.ts";
 export {
-  type ErrorTarget,
   type Multiplier,
   type MultiplierOptions,
   type MultiplierSpec,
@@ -49,6 +48,39 @@ export {
 } from "./respace.ts";
 export { type NoiseSchedule, numericSchedule, shift, truncate } from "./schedule.ts";
 export { logExpm1, roundHalfEven, sech, sigmoid, softplus } from "./special.ts";
+export {
+  importanceWeight,
+  type TimestepOptions,
+  type TimestepSpec,
+  timestepNames,
+  timestepSampler,
+} from "./timestep.ts";
+export {
+  type BernoulliDensities,
+  type BernoulliOptions,
+  type BernoulliStepsOptions,
+  bernoulliDensities,
+  bernoulliStep,
+} from "./timestep-bernoulli.ts";
+export { type DiscriminatorTime, type DiscriminatorTimeOptions, discriminatorTime } from "./timestep-discriminator.ts";
+export {
+  drawAll,
+  fixed,
+  logSnrOfSigma,
+  overQuantiles,
+  type TimestepLaw,
+  type TimestepSampler,
+  type TimestepVariable,
+} from "./timestep-law.ts";
+export { logNormalSigma, splitLogNormalSigma } from "./timestep-sigma.ts";
+export {
+  arrangeUniforms,
+  type BatchShare,
+  lowDiscrepancy,
+  stratified,
+  type UniformsSpec,
+  uniformsNeeded,
+} from "./timestep-uniforms.ts";
 export {
   type EdmConstants,
   edmPeak,

@@ -1,10 +1,13 @@
 /**
  * Multipliers of a sample's mean squared error, as discrete-time papers publish them: time is uniform over the steps and
  * nothing corrects for it, so the multiplier and the schedule together decide what counts. Each is given once, as the
- * multiplier of the error in ε; the forms for x and v follow from the identities between the errors.
+ * multiplier of the error in ε; the forms for x, v and the other predictions follow from the identities between errors.
  */
 import { unknownName } from "../errors/index.ts";
 import { positive } from "./admissible.ts";
+import { alphaOf, type PathType } from "./kernel.ts";
+import { errorFactor, type Prediction } from "./prediction.ts";
+import { sigmoid } from "./special.ts";
 
 /** Multiplies a sample's mean squared error in ε; a function of the full log-SNR λ = ln(α²/σ²). */
 export type Multiplier = (logSnr: number) => number;
@@ -72,7 +75,7 @@ const multipliers: { readonly [T in MultiplierSpec["type"]]: (spec: Spec<T>) => 
   /** Crowson et al. (2024): 1/(σ̃² + σ_d²) on x, a smooth minimum of SNR and 1/σ_d². */
   "soft-min-snr": ({ sigmaData = 0.5 }) => {
     const d = positive("multiplier soft-min-snr: sigmaData", sigmaData) ** 2;
-    return (logSnr) => 1 / (1 + d * Math.exp(logSnr));
+    return (logSnr) => sigmoid(-logSnr - Math.log(d));
   },
 };
 
@@ -90,28 +93,34 @@ function build<T extends MultiplierSpec["type"]>(type: T, spec: Spec<T>): Multip
   return multipliers[type](spec);
 }
 
-/** What a network's squared error is measured in. */
-export type ErrorTarget = "eps" | "x" | "v";
-
-/** ‖ε err‖² = SNR ‖x err‖² = SNR/(SNR + 1) ‖v err‖²; the last for variance-preserving paths (Kingma & Gao 2023, eqs. 122–126). */
-const errorRatio: { readonly [T in ErrorTarget]: (logSnr: number) => number } = {
-  eps: () => 1,
-  x: Math.exp,
-  v: (logSnr) => 1 / (1 + Math.exp(-logSnr)),
-};
-
-/** Above this |λ| a float64 holds no useful product of weights. */
+/** Beyond this |λ| a float64 holds no useful product of weights. */
 const limit = 700;
 
+/** The path and the standard deviation of the data that some predictions depend on. */
+export interface ErrorOptions {
+  /** Default "vp". */
+  readonly path?: PathType;
+  /** σ_data, for F; default 0.5. */
+  readonly sigmaData?: number;
+}
+
 /**
- * The same objective as a multiplier of the squared error in `target`: times SNR for x, times SNR/(SNR + 1) for v.
- * The v form takes α² + σ² = 1. An SNR of exactly 0 (λ = −∞, the last step of a zero-terminal-SNR schedule) counts as
- * e^−700, so that a form with a finite limit there, such as min-SNR on v, has that limit.
+ * The same objective as a multiplier of the squared error of another prediction: times SNR for x, times SNR/(SNR + 1) for
+ * v on a VP path, and so on. An SNR of exactly 0 (λ = −∞, the last step of a zero-terminal-SNR schedule) counts as
+ * e^−700, so that a form with a finite limit there, such as max-SNR on v, has that limit. Throws ConfigError.
  */
-export function multiplierOn(target: ErrorTarget, spec: MultiplierSpec | Multiplier): Multiplier {
-  if (!Object.hasOwn(errorRatio, target)) throw unknownName("multiplierOn", target, Object.keys(errorRatio));
+export function multiplierOn(
+  prediction: Prediction,
+  spec: MultiplierSpec | Multiplier,
+  { path = "vp", sigmaData = 0.5 }: ErrorOptions = {},
+): Multiplier {
   const onEps = multiplier(spec);
-  const ratio = errorRatio[target];
+  const ratio = (logSnr: number) => {
+    const noise = Math.exp(-logSnr / 2);
+    const alpha = alphaOf(path, noise);
+    return errorFactor(prediction, "eps", { alpha, sigma: noise * alpha, sigmaData });
+  };
+  ratio(0); // unknown names are found here, not in training
   return (logSnr) => {
     const at = Math.min(Math.max(logSnr, -limit), limit);
     return onEps(at) * ratio(at);

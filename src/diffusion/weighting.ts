@@ -6,6 +6,7 @@ import { unknownName } from "../errors/index.ts";
 import { finite, interval, positive } from "./admissible.ts";
 import { type Multiplier, type MultiplierOptions, type MultiplierSpec, multiplier } from "./multiplier.ts";
 import { normalCdf, normalPdf } from "./normal.ts";
+import { sech, sigmoid } from "./special.ts";
 
 /** w as a function of the full log-SNR λ = ln(α²/σ²). Constant factors carry no meaning. */
 export type Weighting = (logSnr: number) => number;
@@ -65,7 +66,7 @@ const weightings: { readonly [T in WeightingSpec["type"]]: (spec: Spec<T>) => We
   /** Their own proposal; k = 2 did best. */
   sigmoid: ({ k = 2 }) => {
     finite("weighting sigmoid: k", k);
-    return (logSnr) => 1 / (1 + Math.exp(logSnr - k));
+    return (logSnr) => sigmoid(k - logSnr);
   },
   /** Counts what data of 5 bits holds and no more; each further bit halves the spacing and moves the step by about 2 ln 2. */
   "low-bit": ({ bits = 5, slope = 2, center = 8.4 + 2 * Math.log((2 ** bits - 1) / 31) }) => {
@@ -179,10 +180,4 @@ export function firstRise(weight: Weighting, { min, max }: LogSnrRange): number 
     if (w < lowest) lowest = w;
   }
   return undefined;
-}
-
-/** 1/cosh, without overflow. */
-function sech(x: number): number {
-  const e = Math.exp(-Math.abs(x));
-  return (2 * e) / (1 + e * e);
 }

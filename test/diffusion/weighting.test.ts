@@ -142,7 +142,7 @@ test("unknown names and impossible constants are the user's errors", () => {
   const bad: (() => unknown)[] = [
     () => weighting({ type: "min_snr_5" } as never),
     () => multiplier({ type: "vmin-snr" } as never),
-    () => multiplierOn("F" as never, { type: "simple" }),
+    () => multiplierOn("noise" as never, { type: "simple" }),
     () => weighting({ type: "toString" } as never),
     () => weighting({ type: "min-snr", gamma: 0 }),
     () => weighting({ type: "p2", k: -1 }),

@@ -5,6 +5,7 @@ import { parameterization } from "./parameterization.ts";
 import { pixel } from "./pixel.ts";
 import { samplerSigma } from "./sampler-sigma.ts";
 import { schedule } from "./schedule.ts";
+import { timesteps } from "./timestep.ts";
 import { training } from "./training.ts";
 import { weightings } from "./weighting.ts";
 
@@ -14,6 +15,7 @@ export const adapters: Adapters = {
   ...pixel,
   ...samplerSigma,
   ...schedule,
+  ...timesteps,
   ...training,
   ...weightings,
 };
