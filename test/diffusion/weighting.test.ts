@@ -120,6 +120,12 @@ test("every multiplier has its published forms on ε, x and v", () => {
     }
 });
 
+test("EDM's multiplier is 1 on the output of EDM's network", () => {
+  for (const l of logSnrs)
+    for (const path of ["ve", "vp", "flow"] as const)
+      for (const sigmaData of [0.5, 1]) close(multiplierOn("F", { type: "edm", sigmaData }, { path, sigmaData })(l), 1);
+});
+
 test("min-SNR on v is not its ε formula", () => {
   // SNR = 100: min(SNR, 5)/SNR = 0.05 on ε, min(SNR, 5)/(SNR + 1) on v.
   close(multiplierOn("v", { type: "min-snr" })(Math.log(100)), 5 / 101);

@@ -4,6 +4,10 @@ import {
   isMonotonic,
   type MultiplierSpec,
   multiplierOn,
+  type NoiseScheduleSpec,
+  noiseSchedule,
+  type Prediction,
+  unbiasedMultiplier,
   type WeightingSpec,
   weighting,
 } from "../../../src/diffusion/index.ts";
@@ -20,6 +24,27 @@ const aliases: Readonly<Record<string, MultiplierSpec["type"] | undefined>> = {
 export const multiplierSpec = ({ weighting: name, ...constants }: { readonly weighting: string }) =>
   ({ ...constants, type: aliases[name] ?? name }) as MultiplierSpec;
 
+/** The library's name of a golden continuous schedule. */
+export const noiseScheduleSpec = ({
+  type,
+  reference,
+  resolution,
+  lambdaMin,
+  lambdaMax,
+  ...constants
+}: {
+  readonly type: string;
+} & Readonly<Record<string, number>>) =>
+  ({
+    ...constants,
+    type:
+      { "shifted-cosine": "cosine", "edm-train": "edm-training", "edm-sample": "edm-sampling", "flow-ot": "flow" }[
+        type
+      ] ?? type,
+    ...(reference === undefined ? {} : { shift: Math.log(reference / resolution) }),
+    ...(lambdaMin === undefined ? {} : { truncate: { min: lambdaMin, max: lambdaMax } }),
+  }) as NoiseScheduleSpec;
+
 const denoiserForms = { edm: "edm", softMinSnr: "soft-min-snr", snr: "simple", vpOrVe: "simple" } as const;
 
 export const weightings: Adapters = {
@@ -32,7 +57,7 @@ export const weightings: Adapters = {
         ]),
       );
     const spec = multiplierSpec(input);
-    const on = (target: "eps" | "x" | "v") => snr.map((v: number) => multiplierOn(target, spec)(Math.log(v)));
+    const on = (target: Prediction) => snr.map((v: number) => multiplierOn(target, spec)(Math.log(v)));
     return { onEps: on("eps"), onX: on("x"), onV: on("v") };
   },
   "weighting.lambda": (input) => {
@@ -46,5 +71,11 @@ export const weightings: Adapters = {
       peakLambda: peak?.logSnr,
       peakValue: peak?.value,
     };
+  },
+  "weighting.monte-carlo": ({ weighting: spec, schedule, lambda }) => {
+    const { density } = noiseSchedule(noiseScheduleSpec(schedule));
+    const onEps = unbiasedMultiplier(weighting(spec as WeightingSpec), density);
+    const on = (target: Prediction) => lambda.map(multiplierOn(target, onEps));
+    return { density: lambda.map(density), weightOnEps: on("eps"), weightOnX: on("x"), weightOnV: on("v") };
   },
 };
