@@ -1,11 +1,45 @@
 /** Sampling: solvers in σ-space, guidance, step grids, likelihood. */
+export { type AncestralSplit, ancestralNoiseOptions, ancestralSplit } from "./ancestral-noise.ts";
+export { type AnnealedLangevinOptions, annealedLangevin, annealedLangevinOptions } from "./annealed-langevin.ts";
+export { type ChurnHanded, churnOptions } from "./churn.ts";
+export { type ConsistencyOptions, consistency, consistencyOptions } from "./consistency.ts";
 export { type Counted, counted } from "./counted.ts";
 export { type Denoise, finish, type Noise, type Sigmas, type Step } from "./denoise.ts";
-export { type EulerOptions, euler, eulerOptions } from "./euler.ts";
+export {
+  type Attempt,
+  type DormandPrinceOptions,
+  dormandPrince,
+  dormandPrinceOptions,
+  type Field,
+} from "./dormand-prince.ts";
+export { type DpmAdaptiveOptions, dpmAdaptive, dpmAdaptiveOptions } from "./dpm-adaptive.ts";
+export { type DpmFastOptions, dpmFast, dpmFastOptions, fastOrders } from "./dpm-fast.ts";
+export {
+  type Dpm2AncestralOptions,
+  type Dpm2Options,
+  type Dpmpp2sAncestralOptions,
+  dpm2,
+  dpm2Ancestral,
+  dpmpp2sAncestral,
+} from "./dpm2.ts";
+export {
+  type Dpmpp2mSdeOptions,
+  type Dpmpp3mSdeOptions,
+  dpmpp2m,
+  dpmpp2mSde,
+  dpmpp2mSdeOptions,
+  dpmpp3mSde,
+  dpmpp3mSdeOptions,
+} from "./dpmpp-multistep.ts";
+export { type DpmppSdeOptions, dpmppSde, dpmppSdeOptions } from "./dpmpp-sde.ts";
+export { type EulerAncestralOptions, type EulerOptions, euler, eulerAncestral } from "./euler.ts";
 export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridTypes, sigmaSteps } from "./grids.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
 export { type Gaussian, gaussianDenoiser, gaussianFlow, type Level, type Mixture, mixtureDenoiser } from "./ideal.ts";
+export { type LmsOptions, lms, lmsOptions } from "./lms.ts";
 export type { Handed } from "./noise.ts";
 export type { Given, Option, OptionTable, Resolved } from "./options.ts";
-export type { Sampler } from "./sampler.ts";
+export { type Estimate, estimate, type Process, probabilityFlow, sigmaProcess } from "./probability-flow.ts";
+export { type DenoiseEach, oneByOne, rk45, rk45Each } from "./rk45.ts";
+export type { AdaptiveStep, Sampler } from "./sampler.ts";
 export { evaluations, type SamplerMember, type SamplerName, type SamplerSpec, samplers, solve } from "./samplers.ts";

@@ -18,7 +18,7 @@ export function kick(amplitude: number, noise: Noise | undefined): readonly Term
 }
 
 /** Refuses a stochastic setting without a source of noise, before the first evaluation. */
-export function needNoise(where: string, noise: Noise | undefined, setting: string): void {
+export function needNoise(where: string, noise: Noise | undefined, setting: string): asserts noise {
   if (!noise)
     throw new ConfigError(`${where}: noise is missing: ${setting} adds noise (pass noise: () => Float64Array).`);
 }

@@ -11,3 +11,23 @@ export type Sampler<Options> = (
   sigmas: Sigmas,
   options?: Options,
 ) => AsyncGenerator<Step>;
+
+/**
+ * One deterministic step of the probability-flow ODE dx/dσ = (x − D(x; σ))/σ, given D(x; from). Returns a new array.
+ * A step to 0, where the slope is undefined, is Euler's in every method.
+ */
+export type OdeStep = (
+  denoise: Denoise,
+  x: Float64Array,
+  denoised: Float64Array,
+  from: number,
+  to: number,
+) => Promise<Float64Array> | Float64Array;
+
+/** A step of a solver that chooses its own steps. */
+export interface AdaptiveStep extends Step {
+  /** The noise level of `x`. */
+  readonly next: number;
+  /** Attempts thrown away just before this step. */
+  readonly rejected: number;
+}

@@ -1,10 +1,22 @@
 /** The table of samplers on a ladder of noise levels: what a recipe, a flag or a menu may name. */
 import { unknownName } from "../errors/index.ts";
+import { ancestralNoiseOptions } from "./ancestral-noise.ts";
+import { annealedLangevin, annealedLangevinOptions } from "./annealed-langevin.ts";
+import { churnOptions } from "./churn.ts";
+import { consistency, consistencyOptions } from "./consistency.ts";
 import type { Denoise, Sigmas, Step } from "./denoise.ts";
-import { euler, eulerOptions } from "./euler.ts";
+import { dormandPrinceOptions } from "./dormand-prince.ts";
+import { dpmAdaptive, dpmAdaptiveOptions } from "./dpm-adaptive.ts";
+import { dpmFast, dpmFastOptions } from "./dpm-fast.ts";
+import { dpm2, dpm2Ancestral, dpmpp2sAncestral } from "./dpm2.ts";
+import { dpmpp2m, dpmpp2mSde, dpmpp2mSdeOptions, dpmpp3mSde, dpmpp3mSdeOptions } from "./dpmpp-multistep.ts";
+import { dpmppSde, dpmppSdeOptions } from "./dpmpp-sde.ts";
+import { euler, eulerAncestral } from "./euler.ts";
 import { heun, heunOptions } from "./heun.ts";
+import { lms, lmsOptions } from "./lms.ts";
 import type { Handed } from "./noise.ts";
 import { type Given, type OptionTable, type Resolved, resolve } from "./options.ts";
+import { rk45 } from "./rk45.ts";
 import type { Sampler } from "./sampler.ts";
 
 /** What is known about a sampler. */
@@ -20,18 +32,23 @@ export interface SamplerMember<T extends OptionTable> {
   readonly source: string;
 }
 
-const member = <T extends OptionTable>(entry: SamplerMember<T>) => entry;
+const member = <const T extends OptionTable>(entry: SamplerMember<T>) => entry;
 
+const one = (steps: number) => steps;
+const two = (steps: number) => 2 * steps - 1;
 const karras = "Karras et al. (2022)";
+const dpm = "Lu et al. (2022a), DPM-Solver";
+const dpmpp = "Lu et al. (2022b), DPM-Solver++";
+const kDiffusion = "Crowson et al., k-diffusion";
 
 /** All samplers on a ladder, by name. */
 export const samplers = {
   euler: member({
     sample: euler,
-    options: eulerOptions,
+    options: churnOptions,
     order: 1,
     noise: "optional",
-    evaluations: (n) => n,
+    evaluations: one,
     source: `${karras}, eq. 3`,
   }),
   heun: member({
@@ -39,8 +56,120 @@ export const samplers = {
     options: heunOptions,
     order: 2,
     noise: "optional",
-    evaluations: (n) => 2 * n - 1,
+    evaluations: two,
     source: `${karras}, Algorithms 1–3`,
+  }),
+  dpm2: member({
+    sample: dpm2,
+    options: churnOptions,
+    order: 2,
+    noise: "optional",
+    evaluations: two,
+    source: `${dpm}-2; ${karras}`,
+  }),
+  lms: member({
+    sample: lms,
+    options: lmsOptions,
+    order: 4,
+    noise: "never",
+    evaluations: one,
+    source: `Adams–Bashforth; ${kDiffusion}`,
+  }),
+  "dpm-fast": member({
+    sample: dpmFast,
+    options: dpmFastOptions,
+    order: 3,
+    noise: "never",
+    evaluations: (n, { evaluations }) => evaluations || n,
+    source: `${dpm}, §3.4`,
+  }),
+  "dpm-adaptive": member({
+    sample: dpmAdaptive,
+    options: dpmAdaptiveOptions,
+    order: 3,
+    noise: "never",
+    evaluations: () => undefined,
+    source: `${dpm}, App. C; ${kDiffusion}`,
+  }),
+  rk45: member({
+    sample: rk45,
+    options: dormandPrinceOptions,
+    order: 5,
+    noise: "never",
+    evaluations: () => undefined,
+    source: "Dormand and Prince (1980); Song et al. (2021)",
+  }),
+  "dpm++2m": member({
+    sample: dpmpp2m,
+    options: {},
+    order: 2,
+    noise: "never",
+    evaluations: one,
+    source: `${dpmpp}, Algorithm 2`,
+  }),
+  "euler-ancestral": member({
+    sample: eulerAncestral,
+    options: ancestralNoiseOptions,
+    order: 1,
+    noise: "optional",
+    evaluations: one,
+    source: kDiffusion,
+  }),
+  "dpm2-ancestral": member({
+    sample: dpm2Ancestral,
+    options: ancestralNoiseOptions,
+    order: 2,
+    noise: "optional",
+    evaluations: two,
+    source: kDiffusion,
+  }),
+  "dpm++2s-ancestral": member({
+    sample: dpmpp2sAncestral,
+    options: ancestralNoiseOptions,
+    order: 2,
+    noise: "optional",
+    evaluations: two,
+    source: `${dpmpp}, Algorithm 1; ${kDiffusion}`,
+  }),
+  "dpm++sde": member({
+    sample: dpmppSde,
+    options: dpmppSdeOptions,
+    order: 2,
+    noise: "optional",
+    evaluations: two,
+    source: `${dpmpp}; ${kDiffusion}`,
+  }),
+  "dpm++2m-sde": member({
+    sample: dpmpp2mSde,
+    options: dpmpp2mSdeOptions,
+    order: 2,
+    noise: "optional",
+    evaluations: one,
+    source: `${dpmpp}; ${kDiffusion}`,
+  }),
+  "dpm++3m-sde": member({
+    sample: dpmpp3mSde,
+    options: dpmpp3mSdeOptions,
+    order: 2,
+    noise: "optional",
+    evaluations: one,
+    source: kDiffusion,
+  }),
+  "annealed-langevin": member({
+    sample: annealedLangevin,
+    options: annealedLangevinOptions,
+    order: 0,
+    noise: "always",
+    evaluations: (n, { stepsPerLevel }) => n * stepsPerLevel + 1,
+    source: "Song and Ermon (2019), Algorithm 1",
+  }),
+  consistency: member({
+    sample: consistency,
+    options: consistencyOptions,
+    order: 0,
+    noise: "optional",
+    evaluations: one,
+    source: "Song et al. (2023), Algorithm 1",
   }),
 } as const;
 
@@ -56,13 +185,13 @@ export type SamplerSpec = {
  * @throws ConfigError for an unknown name, here; for anything else it cannot use, at the first step.
  */
 export function solve(
-  spec: SamplerSpec | Sampler<Handed>,
+  spec: SamplerSpec | Sampler<never>,
   denoise: Denoise,
   x: Float64Array,
   sigmas: Sigmas,
   handed: Handed = {},
 ): AsyncGenerator<Step> {
-  if (typeof spec === "function") return spec(denoise, x, sigmas, handed);
+  if (typeof spec === "function") return spec(denoise, x, sigmas, handed as never);
   const { type, ...options } = spec;
   return memberOf(type).sample(denoise, x, sigmas, { ...options, ...handed });
 }

@@ -1,5 +1,26 @@
 /** Samplers on a ladder of noise levels: each vector's options become one call. */
-import { counted, euler, gaussianFlow, heun, type Sampler } from "../../../src/sampling/index.ts";
+import {
+  type AdaptiveStep,
+  ancestralSplit,
+  consistency,
+  counted,
+  dpm2,
+  dpm2Ancestral,
+  dpmAdaptive,
+  dpmFast,
+  dpmpp2m,
+  dpmpp2mSde,
+  dpmpp2sAncestral,
+  dpmpp3mSde,
+  dpmppSde,
+  euler,
+  eulerAncestral,
+  finish,
+  gaussianFlow,
+  heun,
+  lms,
+  type Sampler,
+} from "../../../src/sampling/index.ts";
 import { given, ideal } from "../models.ts";
 import type { Adapters } from "../vectors.ts";
 
@@ -55,12 +76,54 @@ const karras = ({ numSteps, sigmaMin, sigmaMax, rho }: Input): readonly number[]
   return [...Array.from({ length: numSteps }, (_, i) => (a + (i / (numSteps - 1)) * (b - a)) ** rho), 0];
 };
 
+/** Solvers that choose their own steps between two levels. */
+async function adaptive<O>(
+  sampler: (...args: Parameters<Sampler<O>>) => AsyncGenerator<AdaptiveStep>,
+  { model, x, sigmaMin, sigmaMax }: Input,
+  options: O,
+) {
+  const watched = counted(ideal(model));
+  let [last, accepted, rejected] = [x.data, 0, 0];
+  for await (const step of sampler(watched, x.data, [sigmaMax, sigmaMin], options)) {
+    last = step.x;
+    accepted++;
+    rejected += step.rejected;
+  }
+  const evaluations = watched.sigmas.length;
+  return { x: last, evaluations, nfe: evaluations, evaluationSigmas: watched.sigmas, accepted, rejected };
+}
+
 export const samplerSigma: Adapters = {
+  "sampler.ancestral-split": ({ sigmaFrom, sigmaTo, eta }: Input) => {
+    const { down, up } = ancestralSplit(sigmaFrom, sigmaTo, eta);
+    return { sigmaDown: down, sigmaUp: up };
+  },
+  "sampler.consistency-multistep": async ({ model, x, noises, sigmaMax, ...input }: Input) => {
+    if (input.method === "onestep") return { x: await finish(consistency(ideal(model), x.data, [sigmaMax, 0])) };
+    const { indices, steps, sigmaMin, rho } = input;
+    const ladder = karras({ numSteps: steps, sigmaMin, sigmaMax, rho });
+    const sigmas = indices.map((i: number) => ladder[i]);
+    return { x: await finish(consistency(ideal(model), x.data, sigmas, { sigmaMin, ...given(noises) })), sigmas };
+  },
+  "sampler.dpm-fast-adaptive": ({ method, n, ...input }: Input) => {
+    if (method === "fast") return adaptive(dpmFast, input, { evaluations: n });
+    const { model: _m, x: _x, sigmaMin: _a, sigmaMax: _b, ...options } = input;
+    return adaptive(dpmAdaptive, input, options);
+  },
+  "sampler.dpm2": ladder(dpm2),
+  "sampler.dpm2-ancestral": ladder(dpm2Ancestral),
+  "sampler.dpmpp-2m": ladder(dpmpp2m),
+  "sampler.dpmpp-2m-sde": ladder(dpmpp2mSde),
+  "sampler.dpmpp-2s-ancestral": ladder(dpmpp2sAncestral),
+  "sampler.dpmpp-3m-sde": ladder(dpmpp3mSde),
+  "sampler.dpmpp-sde": ladder(dpmppSde),
   "sampler.edm-heun": ({ model, latents, numSteps, sigmaMin, sigmaMax, rho, noises, ...options }: Input) => {
     const sigmas = karras({ numSteps, sigmaMin, sigmaMax, rho });
     const x = latents.data.map((l: number) => l * sigmas[0]);
     return runLadder(heun, model, x, sigmas, { ...options, ...given(noises) });
   },
   "sampler.euler": ladder(euler),
+  "sampler.euler-ancestral": ladder(eulerAncestral),
   "sampler.heun": ladder(heun),
+  "sampler.lms": ladder(lms),
 };
