@@ -1,4 +1,5 @@
 /** Song's β(t), the rate of noise of the VP and sub-VP processes dz = −½β z dt + g dw, with its integral. */
+import { ConfigError } from "../errors/index.ts";
 import { interval, positive } from "./admissible.ts";
 
 /** The ends of a linear β(t). */
@@ -14,6 +15,12 @@ export interface Beta {
   readonly integral: (t: number) => number;
   readonly beta: (t: number) => number;
   readonly time: (integral: number) => number;
+}
+
+/** `linearBeta` of a process: its ends must be 0 or more, so that noise only ever grows. */
+export function risingBeta(where: string, { betaMin = 0.1, betaMax = 20 }: BetaRange): Beta {
+  if (betaMin >= 0 && betaMax > 0 && Number.isFinite(betaMin + betaMax)) return linearBeta({ betaMin, betaMax });
+  throw new ConfigError(`${where}: betaMin and betaMax must not be below 0; got ${betaMin} and ${betaMax}.`);
 }
 
 /** β(t) = betaMin + (betaMax − betaMin) t (Song et al. 2021). */

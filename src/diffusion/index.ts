@@ -7,10 +7,29 @@ export {
   fromBetas,
   zeroTerminalSnr,
 } from "./discrete.ts";
+export {
+  type ConditionalPath,
+  type ConditionalPathSpec,
+  conditionalPath,
+  conditionalPathTypes,
+  type FlowSample,
+  flowSample,
+} from "./flow-matching.ts";
+export {
+  type AtLevel,
+  atLevel,
+  type ClosedForm,
+  type Gaussian,
+  type GaussianOptions,
+  gaussian,
+  priorLogDensity,
+} from "./gaussian.ts";
 export { type IddpmOptions, iddpmSigmas, nearestIndex } from "./iddpm.ts";
-export { alphaOf, type PathType, pathTypes } from "./kernel.ts";
+export { type DiscreteInterpolation, interpolate } from "./interpolation.ts";
+export { alphaOf, logAlphaSlope, type PathType, pathTypes } from "./kernel.ts";
 export { type NoiseLabel, type NoiseLabelSpec, noiseLabel, noiseLabelTypes } from "./label.ts";
 export { type NoiseScheduleSpec, noiseSchedule, noiseScheduleTypes, type ScheduleAdjustments } from "./log-snr.ts";
+export { type MixtureOptions, mixture } from "./mixture.ts";
 export {
   type Multiplier,
   type MultiplierOptions,
@@ -20,6 +39,8 @@ export {
   multiplierOn,
 } from "./multiplier.ts";
 export { normalCdf, normalPdf, normalQuantile } from "./normal.ts";
+export { type DiscreteOu, discreteOu } from "./ou.ts";
+export { type ForwardStep, type Path, type PathSpec, path } from "./path.ts";
 export {
   type Precondition,
   type Preconditioning,
@@ -81,6 +102,14 @@ export {
   type UniformsSpec,
   uniformsNeeded,
 } from "./timestep-uniforms.ts";
+export {
+  type Gamma,
+  gammaSchedule,
+  linearGamma,
+  type MonotoneWeights,
+  monotoneGamma,
+  normalizeGamma,
+} from "./vdm-gamma.ts";
 export {
   type EdmConstants,
   edmPeak,

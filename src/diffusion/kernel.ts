@@ -7,23 +7,46 @@ import { unknownName } from "../errors/index.ts";
  */
 export type PathType = "vp" | "sub-vp" | "ve" | "flow" | "ou";
 
-const alphas: { readonly [P in PathType]: (sigma: number) => number } = {
-  /** α² + σ² = 1 */
-  vp: (sigma) => 1 / Math.hypot(1, sigma),
+interface Kernel {
+  readonly alpha: (sigma: number) => number;
+  /** d ln α/dλ, as a function of σ̃ too. */
+  readonly slope: (sigma: number) => number;
+}
+
+/** α² + σ² = 1 */
+const variancePreserving: Kernel = {
+  alpha: (sigma) => 1 / Math.hypot(1, sigma),
+  slope: (sigma) => 0.5 * (sigma / Math.hypot(1, sigma)) ** 2,
+};
+
+const kernels: { readonly [P in PathType]: Kernel } = {
+  vp: variancePreserving,
   /** α² + σ = 1 */
-  "sub-vp": (sigma) => 2 / (sigma + Math.hypot(sigma, 2)),
+  "sub-vp": {
+    alpha: (sigma) => 2 / (sigma + Math.hypot(sigma, 2)),
+    slope: (sigma) => (0.5 * sigma) / Math.hypot(sigma, 2),
+  },
   /** α = 1 */
-  ve: () => 1,
+  ve: { alpha: () => 1, slope: () => 0 },
   /** α + σ = 1 */
-  flow: (sigma) => 1 / (1 + sigma),
-  ou: (sigma) => 1 / Math.hypot(1, sigma),
+  flow: { alpha: (sigma) => 1 / (1 + sigma), slope: (sigma) => (0.5 * sigma) / (1 + sigma) },
+  ou: variancePreserving,
 };
 
 /** The names of the paths. */
-export const pathTypes = Object.keys(alphas) as readonly PathType[];
+export const pathTypes = Object.keys(kernels) as readonly PathType[];
 
 /** α of a path where its noise level σ/α is `sigma`; there the path's own σ is `sigma` · α. */
 export function alphaOf(path: PathType, sigma: number): number {
-  if (!Object.hasOwn(alphas, path)) throw unknownName("path", path, pathTypes);
-  return alphas[path](sigma);
+  return kernelOf(path).alpha(sigma);
+}
+
+/** d ln α/dλ of a path where its noise level is `sigma`: how fast the signal shrinks per unit of log-SNR. */
+export function logAlphaSlope(path: PathType, sigma: number): number {
+  return kernelOf(path).slope(sigma);
+}
+
+function kernelOf(path: PathType): Kernel {
+  if (!Object.hasOwn(kernels, path)) throw unknownName("path", path, pathTypes);
+  return kernels[path];
 }

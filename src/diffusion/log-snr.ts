@@ -2,9 +2,9 @@
  * The named noise schedules (Kingma & Gao 2023, Table 4, with its errata; Karras et al. 2022; Song et al. 2021; Kingma et al.
  * 2021), each with its inverse and its density in closed form.
  */
-import { ConfigError, unknownName } from "../errors/index.ts";
+import { unknownName } from "../errors/index.ts";
 import { interval, positive } from "./admissible.ts";
-import { type Beta, type BetaRange, linearBeta } from "./beta.ts";
+import { type Beta, type BetaRange, risingBeta } from "./beta.ts";
 import { type DiscreteSchedule, type DiscreteSpec, discreteSchedule } from "./discrete.ts";
 import { normalCdf, normalPdf, normalQuantile } from "./normal.ts";
 import { confined, type Formulas, type NoiseSchedule, shift, throughNodes, truncate } from "./schedule.ts";
@@ -96,7 +96,7 @@ const schedules: { readonly [T in Type]: (spec: Spec<T>) => Formulas } = {
     density: (logSnr) => sech(logSnr / 4) ** 2 / 8,
     ...everywhere,
   }),
-  linear: (spec) => varianceExponential(risingBeta("linear", spec)),
+  linear: (spec) => varianceExponential(risingBeta("schedule linear", spec)),
   "vdm-linear": ({ c0 = 1e-4, c1 = 10 }) =>
     varianceExponential({
       integral: (t) => c0 + c1 * t * t,
@@ -121,7 +121,7 @@ const schedules: { readonly [T in Type]: (spec: Spec<T>) => Formulas } = {
     return schedules.vdm({ type: "vdm", gammaMin: 2 * Math.log(sigmaMin), gammaMax: 2 * Math.log(sigmaMax) });
   },
   "sub-vp": (spec) => {
-    const { integral, beta, time } = risingBeta("sub-vp", spec);
+    const { integral, beta, time } = risingBeta("schedule sub-vp", spec);
     // σ̃ = (1 − e^{−B})/e^{−B/2} = 2 sinh(B/2)
     const logSnrOf = (b: number) => b - 2 * logExpm1(b);
     const integralOf = (logSnr: number) => 2 * Math.asinh(Math.exp(-logSnr / 2) / 2);
@@ -167,11 +167,6 @@ export function noiseSchedule(spec: NoiseScheduleSpec | NoiseSchedule): NoiseSch
 function formulasOf<T extends Type>(type: T, spec: Spec<T>): Formulas {
   if (!Object.hasOwn(schedules, type)) throw unknownName("schedule: type", type, noiseScheduleTypes);
   return schedules[type](spec);
-}
-
-function risingBeta(type: string, { betaMin = 0.1, betaMax = 20 }: BetaRange): Beta {
-  if (betaMin >= 0 && betaMax > 0) return linearBeta({ betaMin, betaMax });
-  throw new ConfigError(`schedule ${type}: betaMin and betaMax must not be below 0; got ${betaMin} and ${betaMax}.`);
 }
 
 /** α² = e^{−B}, σ² = 1 − e^{−B}: λ = −ln(e^B − 1), so B = ln(1 + e^{−λ}) and −dλ/dt = β/σ². */

@@ -1,5 +1,13 @@
 /** Predictions, their conversions, and preconditioning. */
-import { convert, errorFactor, type Prediction, precondition, predictionTypes } from "../../../src/diffusion/index.ts";
+import {
+  conditionalPath,
+  convert,
+  errorFactor,
+  flowSample,
+  type Prediction,
+  precondition,
+  predictionTypes,
+} from "../../../src/diffusion/index.ts";
 import type { Adapters, Tensor } from "../vectors.ts";
 
 export const parameterization: Adapters = {
@@ -59,6 +67,17 @@ export const parameterization: Adapters = {
       },
     };
   },
+  "parameterization.flow-matching": ({ path, sigma, x0, x1, noise, t }) => {
+    const at = t.map((v: number) => conditionalPath({ type: path, sigma }, v));
+    const all = rowsOf(x0).map((r, i) => flowSample(at[i], r, row(x1, i), row(noise, i)));
+    const tensor = (name: "mu" | "xt" | "flow") => ({ shape: x0.shape, data: all.map((sample) => sample[name]) });
+    return {
+      mu: tensor("mu"),
+      xt: tensor("xt"),
+      flow: tensor("flow"),
+      sigmaT: at.map(({ s }: { readonly s: number }) => s),
+    };
+  },
 };
 
 /** Row i of a tensor: everything along its first axis. */
@@ -69,6 +88,9 @@ function row({ shape, data }: Tensor, i: number): Float64Array {
 
 /** A function applied to every row, the results laid end to end. */
 function rows(tensor: Tensor, each: (row: Float64Array, i: number) => Float64Array): Float64Array {
-  const all = Array.from({ length: tensor.shape[0] }, (_, i) => [...each(row(tensor, i), i)]);
-  return Float64Array.from(all.flat());
+  return Float64Array.from(rowsOf(tensor).flatMap((values, i) => [...each(values, i)]));
+}
+
+function rowsOf(tensor: Tensor): Float64Array[] {
+  return Array.from({ length: tensor.shape[0] }, (_, i) => row(tensor, i));
 }

@@ -3,10 +3,22 @@ import {
   betasFromSigmas,
   type DiscreteSchedule,
   type DiscreteSpec,
+  discreteOu,
   discreteSchedule,
+  type Gamma,
   iddpmSigmas,
+  interpolate,
+  linearGamma,
+  monotoneGamma,
+  type NoiseScheduleSpec,
   nearestIndex,
+  noiseSchedule,
+  normalizeGamma,
+  type PathSpec,
+  path,
+  priorLogDensity,
   respace,
+  sigmoid,
   spaceTimesteps,
   timestepSpacing,
   vpSigma,
@@ -18,6 +30,26 @@ import type { Adapters } from "../vectors.ts";
 /** The library's name of a golden discrete schedule. */
 export function discreteSpec({ kind, ...rest }: { readonly kind: string }): DiscreteSpec {
   return { type: kind, ...rest } as DiscreteSpec;
+}
+
+/** The library's spec of a golden continuous schedule. */
+// biome-ignore lint/suspicious/noExplicitAny: golden input
+export function noiseScheduleSpec(schedule: any): NoiseScheduleSpec {
+  const { type, lambdaMin, lambdaMax, reference, resolution, ...rest } = schedule;
+  const types: Readonly<Record<string, string>> = {
+    "shifted-cosine": "cosine",
+    "edm-train": "edm-training",
+    "edm-sample": "edm-sampling",
+    "flow-ot": "flow",
+  };
+  return {
+    ...rest,
+    type: types[type] ?? type,
+    ...(type === "shifted-cosine" && { shift: Math.log(reference / resolution) }),
+    ...((lambdaMin !== undefined || lambdaMax !== undefined) && {
+      truncate: { min: lambdaMin ?? Number.NEGATIVE_INFINITY, max: lambdaMax ?? Number.POSITIVE_INFINITY },
+    }),
+  };
 }
 
 /** A grid of `sigmas` from the vector's options, `n` being the number of steps. */
@@ -51,6 +83,81 @@ export const schedule: Adapters = {
     sigmas: sigmaGrid({ type: "vp", steps: n, betaD, betaMin, epsilonS: epsS }),
   }),
   "schedule.edm-vp-ve-iddpm": ({ table, ...input }) => edmTables[table](input),
+  "schedule.log-snr": ({ schedule, t, lambda, outside }) => {
+    const { lambdaMin, lambdaMax, ...rest } = schedule;
+    const spec = noiseScheduleSpec(rest);
+    const [whole, truncated] = [noiseSchedule(spec), noiseSchedule(noiseScheduleSpec(schedule))];
+    return {
+      lambdaOfT: t.map((v: number) => truncated.logSnr(v)),
+      tOfLambda: lambda.map(truncated.time),
+      density: lambda.map(truncated.density),
+      t0: whole.time(lambdaMax),
+      t1: whole.time(lambdaMin),
+      densityOutside: outside?.map(truncated.density),
+    };
+  },
+  "schedule.discrete-interpolation": ({ schedule, t, halfLogSnr, clipHalfLogSnr }) => {
+    const view = interpolate(discreteSpec(schedule), clipHalfLogSnr);
+    return {
+      keptSteps: view.keptSteps,
+      logAlpha: t.map(view.logAlpha),
+      halfLogSnrOfT: t.map(view.halfLogSnr),
+      tOfHalfLogSnr: halfLogSnr.map(view.time),
+    };
+  },
+  "schedule.sde": ({ sde, steps, t, z, ...options }) => {
+    const process = path({ ...options, type: sde === "subvp" ? "sub-vp" : sde } as PathSpec);
+    const each = (of: (t: number) => number | undefined) => t.map(of);
+    return {
+      alpha: each(process.alpha),
+      std: each(process.sigma),
+      logSnr: each((v) => process.logSnr(v)),
+      driftCoefficient: each(process.drift),
+      diffusion: each(process.diffusion),
+      discreteIndex: each((v) => process.step(v, steps).index),
+      discreteDriftCoefficient: each((v) => process.step(v, steps).drift),
+      discreteDiffusion: each((v) => process.step(v, steps).diffusion),
+      priorLogProb: priorLogDensity(z.data, z.data.length / z.shape[0], process.priorStd),
+    };
+  },
+  "schedule.ou": ({ process, t, gamma, k }) => {
+    if (process === "discrete") {
+      const chain = discreteOu(gamma);
+      return {
+        alpha: k.map(chain.alpha),
+        variance: k.map(chain.variance),
+        stationaryVariance: chain.stationaryVariance,
+      };
+    }
+    const horizon = Math.max(...t);
+    const ou = path({ type: "ou", horizon });
+    const times: number[] = t.map((v: number) => v / horizon);
+    return {
+      alpha: times.map(ou.alpha),
+      variance: times.map((v) => ou.sigma(v) ** 2),
+      logSnr: times.map((v) => ou.logSnr(v)),
+      vpBeta: ou.diffusion(0) ** 2 / horizon,
+    };
+  },
+  "schedule.vdm-gamma": ({ variant, gammaMin, gammaMax, t, ...weights }) => {
+    const each = ({ gamma, slope }: Gamma, names: readonly [string, string]) => ({
+      [names[0]]: t.map(gamma),
+      [names[1]]: t.map(slope),
+    });
+    if (variant === "fixed-linear") {
+      const line = linearGamma(gammaMin, gammaMax);
+      return {
+        ...each(line, ["gamma", "gammaDerivative"]),
+        alpha: t.map((v: number) => Math.sqrt(sigmoid(-line.gamma(v)))),
+        sigma: t.map((v: number) => Math.sqrt(sigmoid(line.gamma(v)))),
+      };
+    }
+    const raw = monotoneGamma(variant.replace("monotone-net-", ""), weights);
+    return {
+      ...each(raw, ["raw", "rawDerivative"]),
+      ...each(normalizeGamma(raw, gammaMin, gammaMax), ["normalized", "normalizedDerivative"]),
+    };
+  },
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: golden input
