@@ -32,10 +32,14 @@ export {
   dpmpp3mSdeOptions,
 } from "./dpmpp-multistep.ts";
 export { type DpmppSdeOptions, dpmppSde, dpmppSdeOptions } from "./dpmpp-sde.ts";
+export { type DynamicThresholdOptions, dynamicallyThresholded, dynamicThreshold } from "./dynamic-threshold.ts";
+export { type EdmAblationOptions, edmAblation, edmAblationOptions } from "./edm-ablation.ts";
+export { type EpsilonScale, epsilonScaled, linearScale } from "./epsilon-scaling.ts";
 export { type EulerAncestralOptions, type EulerOptions, euler, eulerAncestral } from "./euler.ts";
 export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridTypes, sigmaSteps } from "./grids.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
 export { type Gaussian, gaussianDenoiser, gaussianFlow, type Level, type Mixture, mixtureDenoiser } from "./ideal.ts";
+export { slerp, tempered } from "./latent.ts";
 export { type LmsOptions, lms, lmsOptions } from "./lms.ts";
 export type { Handed } from "./noise.ts";
 export type { Given, Option, OptionTable, Resolved } from "./options.ts";

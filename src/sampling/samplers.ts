@@ -11,6 +11,7 @@ import { dpmFast, dpmFastOptions } from "./dpm-fast.ts";
 import { dpm2, dpm2Ancestral, dpmpp2sAncestral } from "./dpm2.ts";
 import { dpmpp2m, dpmpp2mSde, dpmpp2mSdeOptions, dpmpp3mSde, dpmpp3mSdeOptions } from "./dpmpp-multistep.ts";
 import { dpmppSde, dpmppSdeOptions } from "./dpmpp-sde.ts";
+import { edmAblation, edmAblationOptions } from "./edm-ablation.ts";
 import { euler, eulerAncestral } from "./euler.ts";
 import { heun, heunOptions } from "./heun.ts";
 import { lms, lmsOptions } from "./lms.ts";
@@ -58,6 +59,14 @@ export const samplers = {
     noise: "optional",
     evaluations: two,
     source: `${karras}, Algorithms 1–3`,
+  }),
+  "edm-ablation": member({
+    sample: edmAblation,
+    options: edmAblationOptions,
+    order: 2,
+    noise: "optional",
+    evaluations: (n, { solver }) => (solver === "euler" ? n : 2 * n - 1),
+    source: `${karras}, Algorithm 3 and Table 1`,
   }),
   dpm2: member({
     sample: dpm2,

@@ -26,6 +26,7 @@ interface Setting {
 const settings: { readonly [K in SamplerName]: Setting } = {
   euler: { ode: { type: "euler" }, sde: { type: "euler", sChurn: 20 } },
   heun: { ode: { type: "heun" }, sde: { type: "heun", sChurn: 30 } },
+  "edm-ablation": { ode: { type: "edm-ablation" }, sde: { type: "edm-ablation", sChurn: 30 } },
   dpm2: { ode: { type: "dpm2" }, sde: { type: "dpm2", sChurn: 30 } },
   lms: { ode: { type: "lms" }, counts: [64, 128, 256] },
   // Budgets of 3k + 2, whose last step is of order 2: with 3k or 3k + 1 it is of order 1, which hides the order.
@@ -55,6 +56,11 @@ const settings: { readonly [K in SamplerName]: Setting } = {
 const orders: readonly (readonly [SamplerSpec, number, number[]?])[] = [
   [{ type: "heun", alpha: 0.8 }, 2],
   [{ type: "heun", alpha: 2 / 3 }, 2],
+  [{ type: "edm-ablation", solver: "euler" }, 1],
+  [{ type: "edm-ablation", schedule: "vp", scaling: "vp" }, 2, [128, 256, 512]],
+  [{ type: "edm-ablation", schedule: "vp" }, 2, [128, 256, 512]],
+  [{ type: "edm-ablation", schedule: "ve", scaling: "vp", alpha: 0.8 }, 2],
+  [{ type: "edm-ablation", scaling: "vp" }, 2],
   [{ type: "lms", order: 1 }, 1],
   [{ type: "lms", order: 2 }, 2],
   [{ type: "lms", order: 3 }, 3, [64, 128, 256]],

@@ -1,4 +1,5 @@
 /** Samplers on a ladder of noise levels: each vector's options become one call. */
+import { betasFromSigmas } from "../../../src/diffusion/index.ts";
 import {
   type AdaptiveStep,
   ancestralSplit,
@@ -13,16 +14,23 @@ import {
   dpmpp2sAncestral,
   dpmpp3mSde,
   dpmppSde,
+  dynamicThreshold,
+  edmAblation,
+  epsilonScaled,
   euler,
   eulerAncestral,
   finish,
   gaussianFlow,
   heun,
+  karrasSigmas,
   lms,
   type Sampler,
+  type SigmaGridSpec,
+  sigmaGrid,
+  slerp,
 } from "../../../src/sampling/index.ts";
 import { given, ideal } from "../models.ts";
-import type { Adapters } from "../vectors.ts";
+import type { Adapters, Tensor } from "../vectors.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: vectors of one family differ in their options
 type Input = any;
@@ -71,9 +79,24 @@ const ladder =
     ({ model, x, sigmas, noises, ...options }: Input) =>
       runLadder(sampler, model, x.data, sigmas, { ...options, ...given(noises) });
 
-const karras = ({ numSteps, sigmaMin, sigmaMax, rho }: Input): readonly number[] => {
-  const [a, b] = [sigmaMax ** (1 / rho), sigmaMin ** (1 / rho)];
-  return [...Array.from({ length: numSteps }, (_, i) => (a + (i / (numSteps - 1)) * (b - a)) ** rho), 0];
+/** The vectors' discretisations, by the names of our grids. */
+function grid({ discretization, numSteps: steps, epsilonS, rho, M, C1, C2, ...range }: Input): readonly number[] {
+  const { sigmaMin, sigmaMax } = range;
+  const grids: Readonly<Record<string, SigmaGridSpec>> = {
+    vp: { type: "vp-range", steps, sigmaMin, sigmaMax, epsilonS },
+    ve: { type: "exponential", steps, sigmaMin, sigmaMax },
+    iddpm: { type: "iddpm", steps, sigmaMin, sigmaMax, M, C1, C2 },
+    edm: { type: "karras", steps, sigmaMin, sigmaMax, rho },
+  };
+  return sigmaGrid(grids[discretization]);
+}
+
+const times = (latents: Tensor, sigma: number) => latents.data.map((l) => l * sigma);
+
+const edmHeun = ({ model, latents, noises, sigmaMin, sigmaMax, rho, numSteps, scale = 1, ...options }: Input) => {
+  const sigmas = karrasSigmas({ steps: numSteps, sigmaMin, sigmaMax, rho });
+  const scaled: typeof heun = (denoise, ...rest) => heun(epsilonScaled(denoise, scale), ...rest);
+  return runLadder(scaled, model, times(latents, sigmas[0]), sigmas, { ...options, ...given(noises) });
 };
 
 /** Solvers that choose their own steps between two levels. */
@@ -101,7 +124,7 @@ export const samplerSigma: Adapters = {
   "sampler.consistency-multistep": async ({ model, x, noises, sigmaMax, ...input }: Input) => {
     if (input.method === "onestep") return { x: await finish(consistency(ideal(model), x.data, [sigmaMax, 0])) };
     const { indices, steps, sigmaMin, rho } = input;
-    const ladder = karras({ numSteps: steps, sigmaMin, sigmaMax, rho });
+    const ladder = karrasSigmas({ steps, sigmaMin, sigmaMax, rho });
     const sigmas = indices.map((i: number) => ladder[i]);
     return { x: await finish(consistency(ideal(model), x.data, sigmas, { sigmaMin, ...given(noises) })), sigmas };
   },
@@ -117,13 +140,21 @@ export const samplerSigma: Adapters = {
   "sampler.dpmpp-2s-ancestral": ladder(dpmpp2sAncestral),
   "sampler.dpmpp-3m-sde": ladder(dpmpp3mSde),
   "sampler.dpmpp-sde": ladder(dpmppSde),
-  "sampler.edm-heun": ({ model, latents, numSteps, sigmaMin, sigmaMax, rho, noises, ...options }: Input) => {
-    const sigmas = karras({ numSteps, sigmaMin, sigmaMax, rho });
-    const x = latents.data.map((l: number) => l * sigmas[0]);
-    return runLadder(heun, model, x, sigmas, { ...options, ...given(noises) });
+  "sampler.edm-ablation": (input: Input) => {
+    const { model, latents, noises, schedule, scaling, solver, alpha, sChurn, sMin, sMax, sNoise } = input;
+    const sigmas = grid(input);
+    const options = { schedule, scaling, solver, alpha, sChurn, sMin, sMax, sNoise, ...given(noises) };
+    const betas = betasFromSigmas(input.sigmaMin, input.sigmaMax, input.epsilonS);
+    return runLadder(edmAblation, model, times(latents, sigmas[0]), sigmas, { ...options, ...betas });
   },
+  "sampler.edm-heun": edmHeun,
+  "sampler.epsilon-scaling": ({ sampler, ...input }: Input) => edmHeun(input),
   "sampler.euler": ladder(euler),
   "sampler.euler-ancestral": ladder(eulerAncestral),
   "sampler.heun": ladder(heun),
+  "sampler.latent-operations": ({ operation, x, a, b, weight, quantile, maxValue }: Input) =>
+    operation === "slerp"
+      ? { x: slerp(a.data, b.data, weight, a.shape[0]) }
+      : dynamicThreshold(x.data, { samples: x.shape[0], quantile, maxValue }),
   "sampler.lms": ladder(lms),
 };
