@@ -1,9 +1,24 @@
 /** Sampling: solvers in σ-space, guidance, step grids, likelihood. */
+
+export {
+  type AncestralOptions,
+  type AncestralStep,
+  ancestral,
+  ancestralLaw,
+  ancestralOptions,
+  type Leap,
+  posteriorVariance,
+  reverseVariances,
+  type VarianceType,
+  varianceTypes,
+} from "./ancestral.ts";
 export { type AncestralSplit, ancestralNoiseOptions, ancestralSplit } from "./ancestral-noise.ts";
 export { type AnnealedLangevinOptions, annealedLangevin, annealedLangevinOptions } from "./annealed-langevin.ts";
 export { type ChurnHanded, churnOptions } from "./churn.ts";
+export { clipped } from "./clip.ts";
 export { type ConsistencyOptions, consistency, consistencyOptions } from "./consistency.ts";
 export { type Counted, counted } from "./counted.ts";
+export { type DdimOptions, ddim, ddimEncode, ddimOptions } from "./ddim.ts";
 export { type Denoise, finish, type Noise, type Sigmas, type Step } from "./denoise.ts";
 export {
   type Attempt,

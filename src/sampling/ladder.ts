@@ -2,16 +2,28 @@
 import { ConfigError } from "../errors/index.ts";
 import type { Sigmas } from "./denoise.ts";
 
+/** What a sampler can take that most cannot. */
+export interface Allowance {
+  /** The first level may be ∞, as at zero terminal SNR: x is then the unit noise itself. */
+  readonly infinite?: boolean;
+}
+
 /**
  * Refuses a start or a ladder that no solver can use: fewer than two levels, levels that don't fall, a level that is
  * not a number or below 0, samples that are empty or not finite.
  */
-export function checkStart(where: string, x: Float64Array, sigmas: Sigmas): void {
+export function checkStart(where: string, x: Float64Array, sigmas: Sigmas, { infinite = false }: Allowance = {}): void {
   if (sigmas.length < 2)
     throw new ConfigError(
       `${where}: too few noise levels: [${sigmas.join(", ")}] (at least two, where to start and to end).`,
     );
   for (const [i, sigma] of sigmas.entries()) {
+    if (sigma === Number.POSITIVE_INFINITY && i === 0) {
+      if (infinite) continue;
+      throw new ConfigError(
+        `${where}: the first noise level is infinite, as at zero terminal SNR (a finite level; ddim and ancestral take it).`,
+      );
+    }
     if (!(Number.isFinite(sigma) && sigma >= 0))
       throw new ConfigError(`${where}: noise level ${i} is ${sigma} (a finite number, 0 or more).`);
     if (i > 0 && !(sigma < sigmas[i - 1]))

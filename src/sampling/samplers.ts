@@ -1,9 +1,11 @@
 /** The table of samplers on a ladder of noise levels: what a recipe, a flag or a menu may name. */
 import { unknownName } from "../errors/index.ts";
+import { ancestral, ancestralOptions } from "./ancestral.ts";
 import { ancestralNoiseOptions } from "./ancestral-noise.ts";
 import { annealedLangevin, annealedLangevinOptions } from "./annealed-langevin.ts";
 import { churnOptions } from "./churn.ts";
 import { consistency, consistencyOptions } from "./consistency.ts";
+import { ddim, ddimOptions } from "./ddim.ts";
 import type { Denoise, Sigmas, Step } from "./denoise.ts";
 import { dormandPrinceOptions } from "./dormand-prince.ts";
 import { dpmAdaptive, dpmAdaptiveOptions } from "./dpm-adaptive.ts";
@@ -31,6 +33,8 @@ export interface SamplerMember<T extends OptionTable> {
   /** Network evaluations (NFE) of a run over `steps` steps that ends at 0; undefined where they are chosen as it runs. */
   readonly evaluations: (steps: number, options: Resolved<T>) => number | undefined;
   readonly source: string;
+  /** Whether the first level may be ∞, as at zero terminal SNR. */
+  readonly infinite?: boolean;
 }
 
 const member = <const T extends OptionTable>(entry: SamplerMember<T>) => entry;
@@ -179,6 +183,24 @@ export const samplers = {
     noise: "optional",
     evaluations: one,
     source: "Song et al. (2023), Algorithm 1",
+  }),
+  ddim: member({
+    sample: ddim,
+    options: ddimOptions,
+    order: 1,
+    noise: "optional",
+    evaluations: one,
+    source: "Song, Meng and Ermon (2021), eq. 12",
+    infinite: true,
+  }),
+  ancestral: member({
+    sample: ancestral,
+    options: ancestralOptions,
+    order: 0,
+    noise: "always",
+    evaluations: one,
+    source: "Ho et al. (2020), algorithm 2",
+    infinite: true,
   }),
 } as const;
 

@@ -50,6 +50,8 @@ const settings: { readonly [K in SamplerName]: Setting } = {
     // The exact consistency function: the ODE's solution at sigmaMin.
     denoise: (x, sigma) => gaussianFlow(x, data, { alpha: 1, sigma }, { alpha: 1, sigma: 0.002 }),
   },
+  ddim: { ode: { type: "ddim" }, sde: { type: "ddim", eta: 1 } },
+  ancestral: { sde: { type: "ancestral" } },
 };
 
 /** Further settings whose order differs from the table's. */
@@ -140,18 +142,19 @@ for (const name of names)
 
     test("refuses ladders and starts that make no sense", async () => {
       const x = Float64Array.of(1);
-      const bad: readonly [Float64Array, number[]][] = [
+      const bad: [Float64Array, number[]][] = [
         [x, []],
         [x, [1]],
         [x, [1, 2, 0]],
         [x, [2, 2, 0]],
         [x, [2, Number.NaN, 0]],
-        [x, [Number.POSITIVE_INFINITY, 1, 0]],
+        [x, [2, Number.POSITIVE_INFINITY, 0]],
         [x, [2, 1, -1]],
         [x, [2, 0, 0]],
         [Float64Array.of(), [2, 1, 0]],
         [Float64Array.of(Number.NaN), [2, 1, 0]],
       ];
+      if (!member.infinite) bad.push([x, [Number.POSITIVE_INFINITY, 1, 0]]);
       for (const [start, sigmas] of bad)
         await assert.rejects(finish(solve({ type: name }, ideal, start, sigmas, { noise: silent })), ConfigError);
     });

@@ -3,6 +3,7 @@ import type { Adapters } from "../vectors.ts";
 import { metrics } from "./metrics.ts";
 import { parameterization } from "./parameterization.ts";
 import { pixel } from "./pixel.ts";
+import { samplerDiscrete } from "./sampler-discrete.ts";
 import { samplerSigma } from "./sampler-sigma.ts";
 import { schedule } from "./schedule.ts";
 import { timesteps } from "./timestep.ts";
@@ -13,6 +14,7 @@ export const adapters: Adapters = {
   ...metrics,
   ...parameterization,
   ...pixel,
+  ...samplerDiscrete,
   ...samplerSigma,
   ...schedule,
   ...timesteps,
