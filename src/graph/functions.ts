@@ -58,27 +58,31 @@ function firFilter(channels: number, taps: readonly number[], gain: number): Exp
 }
 
 /** Padding that keeps a stride-2 filter centred: ⌊(n − 1) / 2⌋ on every side. */
-const firPads = (taps: readonly number[]): [number, number, number, number] => {
-  const n = Math.floor((taps.length - 1) / 2);
-  return [n, n, n, n];
-};
+export const firPad = (taps: readonly number[]): number => Math.floor((taps.length - 1) / 2);
 
 const isBox = (taps: readonly number[]) => taps.length === 2 && taps[0] === taps[1];
 
-/** Halves the resolution of [B, C, H, W] through a separable low-pass filter; [1, 1] is 2×2 averaging. */
-export function firDown(x: Expr, taps: readonly number[]): Expr {
-  if (isBox(taps)) return x.avgPool(2);
+/**
+ * Halves the resolution of [B, C, H, W] through a separable low-pass filter; [1, 1] is 2×2 averaging. `pad` zeros on
+ * every side, by default as many as keep the filter centred.
+ */
+export function firDown(x: Expr, taps: readonly number[], pad = firPad(taps)): Expr {
+  if (isBox(taps) && pad === 0) return x.avgPool(2);
   const channels = x.shape[1];
-  return x.conv2d(firFilter(channels, taps, 1), { stride: 2, pads: firPads(taps), groups: channels });
+  return x.conv2d(firFilter(channels, taps, 1), { stride: 2, pads: [pad, pad, pad, pad], groups: channels });
 }
 
-/** Doubles the resolution of [B, C, H, W] through a separable low-pass filter; [1, 1] repeats pixels. */
-export function firUp(x: Expr, taps: readonly number[]): Expr {
-  if (isBox(taps)) return x.upsample(2);
+/**
+ * Doubles the resolution of [B, C, H, W] through a separable low-pass filter; [1, 1] repeats pixels. `pad` pixels are
+ * cut from every side, by default as many as leave 2H × 2W.
+ */
+export function firUp(x: Expr, taps: readonly number[], pad = firPad(taps)): Expr {
+  if (isBox(taps) && pad === 0) return x.upsample(2);
   const [, channels, h, w] = x.shape;
-  return x.convTranspose2d(firFilter(channels, taps, 4), [2 * h, 2 * w], {
+  const margin = 2 * (firPad(taps) - pad);
+  return x.convTranspose2d(firFilter(channels, taps, 4), [2 * h + margin, 2 * w + margin], {
     stride: 2,
-    pads: firPads(taps),
+    pads: [pad, pad, pad, pad],
     groups: channels,
   });
 }

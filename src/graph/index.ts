@@ -16,6 +16,7 @@ export {
   dropout,
   embedding,
   firDown,
+  firPad,
   firUp,
   groupNorm,
   meanSquaredError,

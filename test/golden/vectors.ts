@@ -62,7 +62,9 @@ export async function check(
     return [`threw ${error instanceof Error ? (error.stack ?? error.message) : error}`];
   }
   if (expect.error === true) return ["did not throw"];
-  return differences(actual, expect, "", { ...tolerance, normwise });
+  // A whole network's gradients: some vanish identically, so they are measured against the largest of all.
+  const floor = typeof expect.maxAbsGrad === "number" ? 1e-2 * expect.maxAbsGrad : 0;
+  return differences(actual, expect, "", { ...tolerance, normwise, floor });
 }
 
 interface Tolerance {
@@ -70,6 +72,8 @@ interface Tolerance {
   readonly atol: number;
   readonly rtolOut?: number;
   readonly normwise: boolean;
+  /** Least norm of a parameter's gradient. */
+  readonly floor: number;
 }
 
 function differences(actual: unknown, expected: unknown, path: string, tolerance: Tolerance): string[] {
@@ -107,8 +111,12 @@ function flat(value: unknown): unknown[] {
 
 function numbers(actual: unknown[], expected: unknown[], path: string, tolerance: Tolerance): string[] {
   if (actual.length !== expected.length) return [`${path}: ${actual.length} values (expected ${expected.length})`];
-  const { rtol, atol, normwise } = tolerance;
-  const norm = normwise ? Math.max(...expected.map((v) => Math.abs(v as number))) : 0;
+  const { atol, normwise } = tolerance;
+  const ofParameter = path.startsWith("gradients.");
+  const rtol = /^(out$|loss$|inputGrad)/.test(path) ? (tolerance.rtolOut ?? tolerance.rtol) : tolerance.rtol;
+  const norm = normwise
+    ? Math.max(ofParameter ? tolerance.floor : 0, ...expected.map((v) => Math.abs(v as number)))
+    : 0;
   const wrong = expected.findIndex((e, i) => {
     const a = actual[i];
     if (typeof a !== "number" || typeof e !== "number") return a !== e;

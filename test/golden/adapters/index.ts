@@ -1,6 +1,7 @@
 /** One table: the name of every golden vector, and the function of the library that reproduces it. */
 import type { Adapters } from "../vectors.ts";
 import { metrics } from "./metrics.ts";
+import { networkAdapters } from "./network.ts";
 import { parameterization } from "./parameterization.ts";
 import { pixel } from "./pixel.ts";
 import { samplerDiscrete } from "./sampler-discrete.ts";
@@ -13,6 +14,7 @@ import { weightings } from "./weighting.ts";
 export const adapters: Adapters = {
   ...metrics,
   ...parameterization,
+  ...networkAdapters,
   ...pixel,
   ...samplerDiscrete,
   ...samplerSigma,
