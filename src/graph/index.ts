@@ -1,3 +1,4 @@
+export { type Cost, cost } from "./cost.ts";
 export {
   type ConvAttrs,
   concat,

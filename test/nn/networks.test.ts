@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError } from "../../src/errors/index.ts";
-import { evaluate, gradients, sizeOf } from "../../src/graph/index.ts";
+import { cost, evaluate, gradients, sizeOf } from "../../src/graph/index.ts";
 import {
   type BuildOptions,
   bake,
@@ -214,6 +214,22 @@ test("parameter counts are the published networks'", () => {
   assert.equal(count({ ...ddpmpp, channelMult: [1, 2, 2, 2] }, { shape: [3, 64, 64], augmentDim: 9 }), 61_805_571);
   const tiny = { modelChannels: 16, channelMult: [1, 2], numBlocks: 1, attentionResolutions: [8] };
   assert.equal(count({ type: "song-unet", ...tiny }, { shape: [3, 16, 16] }), 189_347);
+});
+
+// Measured on the reference implementation, batch 1, as billions of multiply–adds.
+const published: readonly (readonly [NetworkConfig, number, number])[] = [
+  [ddpmpp, 32, 21.19],
+  [{ ...ddpmpp, modelChannels: 64, channelMult: [1, 2, 2], numBlocks: 2 }, 32, 1.75],
+  [{ ...ddpmpp, modelChannels: 32, channelMult: [1, 2, 2], numBlocks: 1 }, 32, 0.328],
+  [{ ...ddpmpp, modelChannels: 32, channelMult: [1, 2], numBlocks: 1, attentionResolutions: [8] }, 16, 0.076],
+];
+
+test("networks take the published number of multiply–adds", () => {
+  for (const [config, side, expected] of published) {
+    const { output } = buildNetwork(config, { batch: 1, shape: [3, side, side] });
+    const { macs } = cost([output]);
+    assert.ok(Math.abs(macs / 1e9 - expected) < 0.01 * expected, `${macs / 1e9} (expected ${expected})`);
+  }
 });
 
 test("dropout adds one noise input a block in training, and none otherwise", () => {
