@@ -39,6 +39,14 @@ export {
   multiplierOn,
 } from "./multiplier.ts";
 export { normalCdf, normalPdf, normalQuantile } from "./normal.ts";
+export {
+  type Coefficients,
+  type Draw,
+  type Objective,
+  type ObjectiveSpec,
+  objective,
+  type ScheduleSpec,
+} from "./objective.ts";
 export { type DiscreteOu, discreteOu } from "./ou.ts";
 export { type ForwardStep, type Path, type PathSpec, path } from "./path.ts";
 export {

@@ -22,4 +22,23 @@ export {
   type WarmupSpec,
   warmupNames,
 } from "./learning-rate.ts";
+export { compileDenoiser, type Denoiser, type DenoiserOptions, type ModelSpec, networkOf, oneHot } from "./model.ts";
 export { type AdamRates, type AdamState, adam, adamFeeds, adamRates, type OptimizerSpec } from "./optimizer.ts";
+export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from "./safetensors.ts";
+export {
+  compileUpdate,
+  type Outcome,
+  type StateName,
+  stateNames,
+  type TrainingState,
+  type Updater,
+  type UpdateSpec,
+} from "./step.ts";
+export {
+  createTrainer,
+  flatFromCheckpoint,
+  NonFiniteError,
+  type StepRecord,
+  type Trainer,
+  type TrainerSpec,
+} from "./trainer.ts";

@@ -1,0 +1,85 @@
+/** Standard output for results, standard error for progress; Ctrl-C asks politely once. */
+import type { Terminal } from "./command.ts";
+
+/** On a file, progress lines come at most this often. */
+const secondsBetweenLines = 10;
+
+/** The terminal of this process. `stopping` is called at the first Ctrl-C; the second one ends the process at once. */
+export function processTerminal(json: boolean): Terminal & { close(): void } {
+  const live = process.stderr.isTTY === true && !json;
+  const abort = new AbortController();
+  let open = false;
+  let printedAt = -Infinity;
+  const endLine = () => {
+    if (open) process.stderr.write("\n");
+    open = false;
+  };
+  const interrupt = () => {
+    if (abort.signal.aborted) process.exit(130);
+    endLine();
+    if (!json) process.stderr.write("Stopping after this step; once more stops at once.\n");
+    abort.abort();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  return {
+    json,
+    signal: abort.signal,
+    print(line) {
+      endLine();
+      if (!json) process.stdout.write(`${line}\n`);
+    },
+    say(line) {
+      endLine();
+      if (!json) process.stderr.write(`${line}\n`);
+    },
+    progress(line) {
+      if (json) return;
+      if (live) {
+        process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns ?? 120) - 1)}`);
+        open = true;
+        return;
+      }
+      const now = performance.now() / 1000;
+      if (now - printedAt < secondsBetweenLines) return;
+      printedAt = now;
+      process.stderr.write(`${line}\n`);
+    },
+    record(value) {
+      if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
+    },
+    close() {
+      endLine();
+      process.off("SIGINT", interrupt);
+      process.off("SIGTERM", interrupt);
+    },
+  };
+}
+
+/** 95 s as "1:35", 7,500 s as "2:05:00". */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const whole = Math.max(0, Math.round(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (n: number) => String(n).padStart(2, "0");
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** 36000 as "36.0k", 1200000 as "1.20M". */
+export function amount(n: number): string {
+  if (n >= 1e9) return `${(n / 1e9).toPrecision(3)}G`;
+  if (n >= 1e6) return `${(n / 1e6).toPrecision(3)}M`;
+  return n >= 1e4 ? `${(n / 1e3).toPrecision(3)}k` : String(Math.round(n));
+}
+
+/** Bytes with a unit. */
+export function bytes(n: number): string {
+  if (n >= 2 ** 30) return `${(n / 2 ** 30).toFixed(2)} GiB`;
+  return n >= 2 ** 20 ? `${(n / 2 ** 20).toFixed(1)} MiB` : `${(n / 2 ** 10).toFixed(1)} KiB`;
+}
+
+/** A bar of the given share of `width` characters. */
+export function bar(share: number, width = 20): string {
+  const full = Math.round(Math.min(Math.max(share, 0), 1) * width);
+  return "█".repeat(full) + "░".repeat(width - full);
+}

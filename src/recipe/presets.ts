@@ -1,0 +1,93 @@
+/** Recipes by name: published combinations of factors, sized for a processor unless a field is set. */
+import { unknownName } from "../errors/index.ts";
+import { defineRecipe, type Recipe } from "./recipe.ts";
+
+/** A U-Net that learns MNIST in minutes on two cores. */
+const smallNetwork = {
+  type: "song-unet",
+  modelChannels: 32,
+  channelMult: [1, 2, 2],
+  numBlocks: 1,
+  attentionResolutions: [8],
+} as const;
+
+const base = {
+  data: { source: "mnist", size: 32, flip: false, sigmaData: "auto" },
+  model: { network: smallNetwork, patch: 1, conditional: true },
+  training: {
+    images: 100_000,
+    batch: 64,
+    optimizer: { type: "adam" },
+    learningRate: { peak: 1e-3, warmup: { type: "images", images: 5_000 } },
+    ema: { type: "half-life", images: 20_000 },
+    clip: 1,
+    labelDropout: 0.1,
+    seed: 0,
+  },
+} as const;
+
+/** EDM: everything in units of the noise level (Karras et al. 2022). */
+const edm = {
+  ...base,
+  objective: {
+    prediction: { type: "edm" },
+    timesteps: { type: "log-normal", pMean: -1.2, pStd: 1.2 },
+    loss: { multiplier: { type: "edm" } },
+  },
+  sampling: { sampler: "heun", steps: 18, grid: { type: "karras", sigmaMin: 0.002, sigmaMax: 80, rho: 7 } },
+} as const;
+
+/** A thousand timesteps and the unweighted error in ε (Ho et al. 2020). */
+const ddpmWith = (table: { readonly type: "linear" | "cosine"; readonly steps: number }) => ({
+  ...base,
+  objective: {
+    prediction: { type: "eps", path: "vp", label: { type: "index", schedule: table } },
+    schedule: { kind: "discrete", table },
+    timesteps: { type: "uniform-steps", steps: table.steps },
+    loss: { multiplier: { type: "simple" } },
+  },
+  sampling: { sampler: "euler", steps: 50, grid: { type: "timesteps", spacing: "trailing" } },
+});
+
+const presets = {
+  edm,
+  ddpm: ddpmWith({ type: "linear", steps: 1000 }),
+  "ddpm-cosine": ddpmWith({ type: "cosine", steps: 1000 }),
+  /** Digits in minutes: a class-conditional EDM model that sees 2×2 pixels as one. */
+  "first-picture": {
+    ...edm,
+    model: { network: { ...smallNetwork, channelMult: [1, 2, 2] }, patch: 2, conditional: true },
+    objective: { ...edm.objective, timesteps: { type: "log-normal", pMean: -0.6, pStd: 1.2 } },
+    training: {
+      ...base.training,
+      images: 40_000,
+      optimizer: { type: "adam", beta2: 0.99 },
+      learningRate: { peak: 2e-3, decay: { type: "linear", over: "images", from: 24_000, to: 40_000 } },
+      ema: { type: "half-life", images: 2_000 },
+    },
+  },
+  /** Points in the plane with a small perceptron: every idea in seconds. */
+  points: {
+    ...edm,
+    data: { source: "points:mixture", flip: false, sigmaData: "auto" },
+    model: { network: { type: "mlp", width: 128, layers: 3 }, patch: 1, conditional: false },
+    training: {
+      ...base.training,
+      images: 2_000_000,
+      batch: 1024,
+      learningRate: { peak: 2e-3, decay: { type: "cosine", over: "images", to: 2_000_000 } },
+      labelDropout: 0,
+    },
+  },
+} as const;
+
+export type PresetName = keyof typeof presets;
+
+/** The names of all presets. */
+export const presetNames = Object.keys(presets) as readonly PresetName[];
+
+/** The recipe of a name. */
+export function preset(name: string): Recipe {
+  if (!Object.hasOwn(presets, name)) throw unknownName("recipe", name, presetNames);
+  return defineRecipe(presets[name as PresetName], `preset ${name}`);
+}

@@ -1,0 +1,147 @@
+/** A recipe: plain data that says everything about a training run, and the objects that it builds. */
+import { z } from "zod";
+import { type Objective, type ObjectiveSpec, objective } from "../diffusion/index.ts";
+import { ConfigError } from "../errors/index.ts";
+import { type SamplerName, samplers } from "../sampling/index.ts";
+import type { ModelSpec, TrainerSpec } from "../training/index.ts";
+import { count, nonNegative, optional, positive, whole } from "./fields.ts";
+import { parseWith } from "./mistakes.ts";
+import { networkSchema } from "./network-schema.ts";
+import { noiseScheduleSchema, objectiveSchema } from "./objective-schema.ts";
+import { trainingSchema } from "./training-schema.ts";
+
+export const dataSchema = z.strictObject({
+  /** A name such as mnist, emoji, points:moons, or a path. */
+  source: z.string().min(1),
+  /** Side of the images in pixels, or [height, width]; the data's own if left out. */
+  size: z.exactOptional(z.union([count, z.tuple([count, count])])),
+  channels: z.exactOptional(z.union([z.literal(1), z.literal(3)])),
+  /** Use at most so many examples. */
+  examples: z.exactOptional(count),
+  /** Mirror half of the images; wrong for letters and digits. */
+  flip: z.boolean(),
+  /** Standard deviation of the data, used by every member that has a sigmaData; "auto" measures it. */
+  sigmaData: z.union([positive, z.literal("auto")]),
+});
+
+export const modelSchema = z.strictObject({
+  network: networkSchema,
+  /** Tiles of so many pixels a side become channels: the network works at a lower resolution, faster. */
+  patch: count,
+  /** Whether the network is told the class. */
+  conditional: z.boolean(),
+});
+
+/** Noise levels to sample at, without their number. */
+const gridSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("karras"), ...optional({ sigmaMin: positive, sigmaMax: positive, rho: positive }) }),
+  z.strictObject({ type: z.literal("exponential"), ...optional({ sigmaMin: positive, sigmaMax: positive }) }),
+  z.strictObject({
+    type: z.literal("polyexponential"),
+    ...optional({ sigmaMin: positive, sigmaMax: positive, rho: positive }),
+  }),
+  z.strictObject({ type: z.literal("vp"), ...optional({ betaD: positive, betaMin: positive, epsilonS: positive }) }),
+  z.strictObject({ type: z.literal("schedule"), schedule: noiseScheduleSchema }),
+  /** The timesteps of the objective's own discrete process. */
+  z.strictObject({
+    type: z.literal("timesteps"),
+    spacing: z.enum(["leading", "trailing", "linspace"]),
+    ...optional({ offset: whole }),
+  }),
+]);
+
+export const samplingSchema = z.strictObject({
+  sampler: z.enum(Object.keys(samplers) as [SamplerName, ...SamplerName[]]),
+  steps: count,
+  grid: gridSchema,
+  /** The sampler's own options. */
+  options: z.exactOptional(z.record(z.string(), z.union([z.number(), z.string()]))),
+  /** Classifier-free guidance: 1 is none. */
+  guidance: z.exactOptional(nonNegative),
+});
+
+export const recipeSchema = z.strictObject({
+  data: dataSchema,
+  model: modelSchema,
+  objective: objectiveSchema,
+  training: trainingSchema,
+  sampling: samplingSchema,
+});
+
+export type Recipe = z.infer<typeof recipeSchema>;
+
+/** Checks data against the recipe's schema. `where` names its source in errors. */
+export const defineRecipe = (value: unknown, where = "recipe"): Recipe => parseWith(recipeSchema, value, where);
+
+/** Sets one field by its path, such as `training.batch`, from text: JSON where it parses as such, otherwise a name. */
+export function setField(value: unknown, assignment: string): unknown {
+  const [, path, text] = /^([^=]+)=(.*)$/s.exec(assignment) ?? [];
+  if (path === undefined) throw new ConfigError(`--set: must be FIELD=VALUE; got ${JSON.stringify(assignment)}.`);
+  const parsed = parseLoosely(text);
+  const put = (node: unknown, [key, ...rest]: readonly string[]): unknown => {
+    if (rest.length > 0 || (typeof node === "object" && node !== null)) {
+      const object = typeof node === "object" && node !== null && !Array.isArray(node) ? node : {};
+      const inner = (object as Record<string, unknown>)[key];
+      return { ...object, [key]: rest.length === 0 ? parsed : put(inner, rest) };
+    }
+    return { [key]: parsed };
+  };
+  return put(value, path.split("."));
+}
+
+function parseLoosely(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** What the recipe says about the data, once it is known. */
+export interface DataFacts {
+  readonly shape: readonly number[];
+  /** Number of classes; 0 if unlabelled. */
+  readonly classes: number;
+}
+
+/** The model that a recipe makes for data of a shape. */
+export function modelOf({ model }: Recipe, { shape, classes }: DataFacts): ModelSpec {
+  if (model.conditional && classes === 0)
+    throw new ConfigError("model.conditional: the data has no labels. Set it to false, or give labelled data.");
+  return { network: model.network, shape, classes: model.conditional ? classes : 0, patch: model.patch };
+}
+
+/** The objective, with the data's standard deviation filled in wherever a member has one and names no other. */
+export function objectiveOf({ data, objective: spec }: Recipe): Objective {
+  if (data.sigmaData === "auto") throw new Error("internal: data.sigmaData must be measured first.");
+  const known = { sigmaData: data.sigmaData };
+  const loss =
+    "multiplier" in spec.loss
+      ? { multiplier: { ...known, ...spec.loss.multiplier } }
+      : { weighting: { ...known, ...spec.loss.weighting } };
+  const filled = {
+    ...spec,
+    prediction: { ...known, ...spec.prediction },
+    timesteps: { ...known, ...spec.timesteps },
+    loss,
+  };
+  return objective(filled as ObjectiveSpec);
+}
+
+/** Everything a trainer needs. */
+export function trainerOf(recipe: Recipe, facts: DataFacts): TrainerSpec {
+  const { training, data } = recipe;
+  return {
+    model: modelOf(recipe, facts),
+    objective: objectiveOf(recipe),
+    optimizer: training.optimizer,
+    learningRate: training.learningRate,
+    ema: training.ema,
+    batch: training.batch,
+    microBatch: training.microBatch ?? training.batch,
+    ...(training.clip !== undefined && { clip: training.clip }),
+    labelDropout: training.labelDropout,
+    flip: data.flip,
+    seed: training.seed,
+  };
+}

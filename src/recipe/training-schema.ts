@@ -1,0 +1,55 @@
+/** The schema of how a model is trained. */
+import { z } from "zod";
+import type { EmaSpec, LearningRateSpec, OptimizerSpec } from "../training/index.ts";
+import { count, fraction, member, nonNegative, optional, positive, share, whole } from "./fields.ts";
+
+const span = { over: z.enum(["steps", "images"]), to: positive, ...optional({ from: nonNegative }) };
+
+export const learningRateSchema = z.strictObject({
+  peak: positive,
+  ...optional({
+    warmup: z.discriminatedUnion("type", [
+      member("none", {}),
+      member("images", { images: positive }),
+      member("steps", { steps: positive }),
+      member("exponential", { rate: fraction }),
+    ]),
+    decay: z.discriminatedUnion("type", [
+      member("none", {}),
+      member("linear", span),
+      member("cosine", span),
+      member("inverse", { gamma: positive, power: positive, ...optional({ min: nonNegative }) }),
+      member("exponential", { steps: positive, rate: fraction, ...optional({ min: nonNegative }) }),
+      member("inverse-sqrt", { batches: positive }),
+    ]),
+  }),
+}) satisfies z.ZodType<LearningRateSpec>;
+
+export const emaSchema = z.discriminatedUnion("type", [
+  member("half-life", { images: positive, ...optional({ rampup: fraction.nullable() }) }),
+  member("update-count", { decay: fraction }),
+  member("inverse-gamma", { gamma: positive, power: positive, ...optional({ min: share, max: positive.max(1) }) }),
+  member("power-function", { std: positive.max(0.28) }),
+]) satisfies z.ZodType<EmaSpec>;
+
+export const optimizerSchema = z.strictObject({
+  type: z.enum(["adam", "adamw"]),
+  ...optional({ beta1: share, beta2: share, eps: positive, weightDecay: nonNegative }),
+}) satisfies z.ZodType<OptimizerSpec>;
+
+export const trainingSchema = z.strictObject({
+  /** How many images training sees in all. */
+  images: count,
+  /** Samples in one update. */
+  batch: count,
+  /** Samples in one pass through the network, if less; divides the batch. */
+  microBatch: z.exactOptional(count),
+  optimizer: optimizerSchema,
+  learningRate: learningRateSchema,
+  ema: emaSchema,
+  /** Longest gradient allowed. */
+  clip: z.exactOptional(positive),
+  /** The share of labels left out, for classifier-free guidance. */
+  labelDropout: share,
+  seed: whole,
+});

@@ -1,0 +1,242 @@
+/** Training: a state that moves on one update at a time, with nothing random that does not follow from the seed. */
+import { type Batches, batches, type Dataset } from "../data/index.ts";
+import type { Objective } from "../diffusion/index.ts";
+import { ConfigError } from "../errors/index.ts";
+import { sizeOf } from "../graph/index.ts";
+import { initialize, layout, type Parameter, parameterCount } from "../nn/index.ts";
+import { stream } from "../random/index.ts";
+import type { CompileOptions, Feeds } from "../runtime/index.ts";
+import { type EmaSpec, emaDecay } from "./ema.ts";
+import { type LearningRateSpec, learningRate } from "./learning-rate.ts";
+import { type ModelSpec, oneHot } from "./model.ts";
+import { adamFeeds, type OptimizerSpec } from "./optimizer.ts";
+import type { NamedArray, Safetensors } from "./safetensors.ts";
+import { compileUpdate, type StateName, stateNames, type Updater } from "./step.ts";
+
+export interface TrainerSpec {
+  readonly model: ModelSpec;
+  readonly objective: Objective;
+  readonly optimizer: OptimizerSpec;
+  readonly learningRate: LearningRateSpec;
+  readonly ema: EmaSpec;
+  readonly batch: number;
+  readonly microBatch: number;
+  readonly clip?: number;
+  /** The share of labels that are left out in training, which classifier-free guidance needs. */
+  readonly labelDropout: number;
+  /** Mirrors half of the images. */
+  readonly flip: boolean;
+  readonly seed: number;
+}
+
+/** What one update came to. */
+export interface StepRecord {
+  /** Updates made, this one included. */
+  readonly step: number;
+  /** Examples seen, this update's included. */
+  readonly images: number;
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly lr: number;
+}
+
+/** A loss or gradient that is not a finite number. The trainer's state is the last good one. */
+export class NonFiniteError extends Error {
+  override readonly name = "NonFiniteError";
+}
+
+export interface Trainer {
+  readonly spec: TrainerSpec;
+  /** Updates made and examples seen so far. */
+  readonly step: number;
+  readonly images: number;
+  /** Number of parameters. */
+  readonly parameters: number;
+  /** One update. Throws {@link NonFiniteError} and keeps the state before it if the loss or the gradient is not finite. */
+  advance(): Promise<StepRecord>;
+  /** The averaged parameters, flat; what samples are drawn with. */
+  readonly ema: Float32Array;
+  readonly params: Float32Array;
+  /** Everything that a bit-for-bit continuation needs. The arrays are views of the present state: write them out before the next update. */
+  checkpoint(): Safetensors;
+  restore(checkpoint: Safetensors, where: string): void;
+  close(): Promise<void>;
+}
+
+/** Prepares training from scratch; {@link Trainer.restore} goes on from a checkpoint. */
+export async function createTrainer(
+  spec: TrainerSpec,
+  dataset: Dataset,
+  options: CompileOptions = {},
+): Promise<Trainer> {
+  checkData(spec.model, dataset);
+  const updater = await compileUpdate(spec, options);
+  const initial = initialize(updater.parameters, spec.seed);
+  updater.load({ params: initial, ema: initial });
+  const assemble = batches(dataset, { seed: spec.seed, flip: spec.flip });
+  const { sampler } = spec.objective;
+  const lawState = sampler.init();
+  const rate = learningRate(spec.learningRate);
+  const decay = emaDecay(spec.ema);
+  let step = 0;
+  let images = 0;
+
+  return {
+    spec,
+    parameters: parameterCount(updater.parameters),
+    get step() {
+      return step;
+    },
+    get images() {
+      return images;
+    },
+    get ema() {
+      return updater.state.ema;
+    },
+    get params() {
+      return updater.state.params;
+    },
+    async advance() {
+      const { batch, microBatch } = spec;
+      const now = { step, images, batch };
+      const law = sampler.law(lawState);
+      const draws = Array.from({ length: batch }, (_, i) =>
+        spec.objective.draw(law, stream(spec.seed, "timestep", images + i).uniform()),
+      );
+      const micro = Array.from({ length: batch / microBatch }, (_, k) =>
+        feedsOf(spec, updater, assemble, images + k * microBatch, draws.slice(k * microBatch, (k + 1) * microBatch)),
+      );
+      const lr = rate(now);
+      const rates = { ...adamFeeds(spec.optimizer, step + 1, lr), emaDecay: [decay(now)] };
+      const { losses, gradientNorm } = await updater.update(micro, rates);
+      const loss = losses.reduce((a, b) => a + b, 0) / batch;
+      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+        const where = blame(updater, losses);
+        updater.undo();
+        throw new NonFiniteError(
+          `step ${step + 1}: the loss is ${loss} and the gradient's norm ${gradientNorm}: ${where}. ` +
+            "The last good state is kept. A lower training.learningRate.peak or a smaller training.clip usually helps.",
+        );
+      }
+      const values = draws.map(({ value }) => value);
+      sampler.observe(
+        lawState,
+        values,
+        draws.map(({ correction }, i) => losses[i] / correction),
+      );
+      step++;
+      images += batch;
+      return { step, images, loss, gradientNorm, lr };
+    },
+    checkpoint() {
+      const tensors: Record<string, NamedArray> = { "timesteps/state": { shape: [lawState.length], data: lawState } };
+      for (const name of stateNames)
+        for (const { path, offset, shape } of layout(updater.parameters))
+          tensors[`${name}/${path}`] = { shape, data: updater.state[name].subarray(offset, offset + sizeOf(shape)) };
+      return { tensors, metadata: { format: "ornstein checkpoint 1", step: String(step), images: String(images) } };
+    },
+    restore({ tensors, metadata }, where) {
+      if (metadata.format !== "ornstein checkpoint 1")
+        throw new ConfigError(
+          `${where}: is no checkpoint of a training run: format ${JSON.stringify(metadata.format)}.`,
+        );
+      const state = Object.fromEntries(
+        stateNames.map((name) => [name, flatFromCheckpoint(updater.parameters, tensors, name, where)]),
+      );
+      const law = tensors["timesteps/state"];
+      if (law?.data.length !== lawState.length)
+        throw new ConfigError(
+          `${where}: "timesteps/state" has ${law?.data.length} entries (${lawState.length} expected).`,
+        );
+      const counts = [metadata.step, metadata.images].map(Number);
+      if (!counts.every((n) => Number.isSafeInteger(n) && n >= 0))
+        throw new ConfigError(
+          `${where}: step and images must be whole numbers; got ${metadata.step}, ${metadata.images}.`,
+        );
+      updater.load(state);
+      lawState.set(law.data);
+      [step, images] = counts;
+    },
+    close: () => updater.close(),
+  };
+}
+
+function checkData({ shape, classes }: ModelSpec, dataset: Dataset): void {
+  if (dataset.shape.join() !== shape.join())
+    throw new ConfigError(`data: examples of ${dataset.name} are [${dataset.shape}] (the model takes [${shape}]).`);
+  const labels = dataset.classes?.length ?? 0;
+  if (classes > 0 && labels !== classes)
+    throw new ConfigError(`data: ${dataset.name} has ${labels} classes (the model was made for ${classes}).`);
+}
+
+/** The inputs of one micro-batch, whose first sample is at `position` of the run. */
+function feedsOf(
+  { model, objective, labelDropout, seed }: TrainerSpec,
+  { uniforms }: Updater,
+  assemble: Batches,
+  position: number,
+  draws: readonly ReturnType<Objective["draw"]>[],
+): Feeds {
+  const size = draws.length;
+  const { x, labels } = assemble(position, size);
+  const noise = new Float32Array(x.length);
+  const stride = x.length / size;
+  for (let i = 0; i < size; i++)
+    stream(seed, "noise", position + i).fillNormal(noise.subarray(i * stride, (i + 1) * stride));
+  const all = draws.map((draw) => objective.coefficients(draw));
+  const column = (name: keyof (typeof all)[number]) => Float32Array.from(all, (c) => c[name]);
+  const kept = Array.from(labels ?? [], (label, i) =>
+    labelDropout > 0 && stream(seed, "label dropout", position + i).uniform() < labelDropout ? undefined : label,
+  );
+  return {
+    x,
+    noise,
+    ...Object.fromEntries(uniforms.map(({ name, shape }) => [name, dropoutUniforms(seed, name, position, shape)])),
+    ...(model.classes > 0 && { labels: oneHot(kept, model.classes, size) }),
+    inX: column("inX"),
+    inNoise: column("inNoise"),
+    cNoise: column("cNoise"),
+    targetX: column("targetX"),
+    targetNoise: column("targetNoise"),
+    weight: column("weight"),
+  };
+}
+
+/** Dropout's numbers, from each sample's own stream. */
+function dropoutUniforms(seed: number, name: string, position: number, shape: readonly number[]): Float32Array {
+  const out = new Float32Array(sizeOf(shape));
+  const stride = out.length / shape[0];
+  for (let i = 0; i < shape[0]; i++)
+    stream(seed, name, position + i).fillUniform(out.subarray(i * stride, (i + 1) * stride));
+  return out;
+}
+
+/** The first thing that went wrong: a sample's loss, or a parameter's gradient (seen in Adam's mean of gradients). */
+function blame({ state, parameters }: Updater, losses: Float32Array): string {
+  const sample = losses.findIndex((loss) => !Number.isFinite(loss));
+  if (sample >= 0) return `the loss of sample ${sample} of the batch is ${losses[sample]}`;
+  const broken = layout(parameters).find(({ offset, shape }) =>
+    state.mean.subarray(offset, offset + sizeOf(shape)).some((value) => !Number.isFinite(value)),
+  );
+  return broken
+    ? `the gradient of ${broken.path} [${broken.shape}] is not finite`
+    : "the gradient overflowed when squared";
+}
+
+/** One flat array of the state from a checkpoint's tensors, each checked against its parameter. */
+export function flatFromCheckpoint(
+  parameters: readonly Parameter[],
+  tensors: Safetensors["tensors"],
+  name: StateName,
+  where: string,
+): Float32Array {
+  const flat = new Float32Array(parameterCount(parameters));
+  for (const { path, offset, shape } of layout(parameters)) {
+    const found = tensors[`${name}/${path}`];
+    if (!found) throw new ConfigError(`${where}: has no "${name}/${path}" [${shape}]. Is it of another model?`);
+    if (found.shape.join() !== shape.join())
+      throw new ConfigError(`${where}: "${name}/${path}" is [${found.shape}] (the model has [${shape}]).`);
+    flat.set(found.data, offset);
+  }
+  return flat;
+}
