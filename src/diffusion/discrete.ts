@@ -6,43 +6,44 @@ import { ConfigError, unknownName } from "../errors/index.ts";
 import { count } from "./admissible.ts";
 import { sigmoid } from "./special.ts";
 
-/** A discrete process by name and constants. `steps` is the number of timesteps T. */
+/** A discrete process by name and constants. */
 export type DiscreteSpec = {
-  readonly [K in keyof DiscreteOptions]: { readonly type: K } & DiscreteOptions[K];
+  readonly [K in keyof DiscreteOptions]: { readonly type: K } & DiscreteOptions[K] & {
+      /** Rescales β so that the last timestep is pure noise: see `zeroTerminalSnr`. */
+      readonly zeroTerminalSnr?: boolean;
+    };
 }[keyof DiscreteOptions];
+
+interface Steps {
+  /** T, the number of timesteps; 1000 by default. */
+  readonly steps?: number;
+}
 
 interface DiscreteOptions {
   /** β equally spaced from `betaStart` to `betaEnd`, both included. The ends do not follow T: meant for T near 1000. */
-  linear: BetaRange;
+  linear: Steps & BetaEnds;
   /** As linear, with both ends multiplied by 1000/T, so that every T ends in nearly pure noise. Needs T ≥ 21. */
-  "linear-scaled": BetaRange;
+  "linear-scaled": Steps & BetaEnds;
   /** √β equally spaced (latent diffusion). */
-  "scaled-linear": BetaRange;
+  "scaled-linear": Steps & BetaEnds;
   /** ᾱ(u) ∝ cos²((u + s)/(1 + s) · π/2) (Nichol & Dhariwal 2021, Eq. 17); `maxBeta` keeps the last β below 1. */
-  cosine: {
-    readonly steps?: number;
-    readonly s?: number;
-    readonly maxBeta?: number;
-    readonly zeroTerminalSnr?: boolean;
-  };
+  cosine: Steps & { readonly s?: number; readonly maxBeta?: number };
   /** ᾱ(u) a piece of a logistic curve from `start` to `end`, scaled to run from 1 to 0 (Jabri et al. 2022). */
-  sigmoid: {
-    readonly steps?: number;
+  sigmoid: Steps & {
     readonly start?: number;
     readonly end?: number;
     readonly tau?: number;
     readonly maxBeta?: number;
-    readonly zeroTerminalSnr?: boolean;
   };
   /** Any list of β, each in (0, 1]; only the last may be 1. */
-  betas: { readonly betas: readonly number[] | Float64Array; readonly zeroTerminalSnr?: boolean };
+  betas: { readonly betas: readonly number[] | Float64Array };
 }
 
-interface BetaRange {
-  readonly steps?: number;
+interface BetaEnds {
+  /** β at the first timestep: 0.0001, or 0.00085 for scaled-linear. */
   readonly betaStart?: number;
+  /** β at the last timestep: 0.02, or 0.012 for scaled-linear. */
   readonly betaEnd?: number;
-  readonly zeroTerminalSnr?: boolean;
 }
 
 type Type = DiscreteSpec["type"];
@@ -62,7 +63,7 @@ const betaTables: { readonly [T in Type]: (spec: Spec<T>) => Float64Array } = {
 };
 
 /** The names of the discrete processes. */
-export const discreteTypes = Object.keys(betaTables) as readonly Type[];
+export const discreteNames = Object.keys(betaTables) as readonly Type[];
 
 /** The tables of a discrete process, one entry a timestep. They are made once and not to be written to. */
 export interface DiscreteSchedule {
@@ -97,7 +98,7 @@ export function discreteSchedule(spec: DiscreteSpec | DiscreteSchedule): Discret
 }
 
 function betasOfSpec<T extends Type>(type: T, spec: Spec<T>): Float64Array {
-  if (!Object.hasOwn(betaTables, type)) throw unknownName("discrete schedule: type", type, discreteTypes);
+  if (!Object.hasOwn(betaTables, type)) throw unknownName("discrete schedule: type", type, discreteNames);
   if ("steps" in spec) count("discrete schedule: steps", spec.steps as number);
   const betas = betaTables[type](spec);
   const last = betas[betas.length - 1];

@@ -41,11 +41,11 @@ const paths: { readonly [T in Type]: (t: number, sigma: number) => ConditionalPa
 };
 
 /** The names of the conditional paths. */
-export const conditionalPathTypes = Object.keys(paths) as readonly Type[];
+export const conditionalPathNames = Object.keys(paths) as readonly Type[];
 
 /** The coefficients of a conditional path at time t. */
 export function conditionalPath({ type, sigma = 0 }: ConditionalPathSpec, t: number): ConditionalPath {
-  if (!Object.hasOwn(paths, type)) throw unknownName("conditional path: type", type, conditionalPathTypes);
+  if (!Object.hasOwn(paths, type)) throw unknownName("conditional path: type", type, conditionalPathNames);
   return paths[type](t, sigma);
 }
 

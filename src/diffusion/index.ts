@@ -2,8 +2,8 @@ export { type BetaRange, betasFromSigmas, linearBeta, type VpSigma, vpSigma } fr
 export {
   type DiscreteSchedule,
   type DiscreteSpec,
+  discreteNames,
   discreteSchedule,
-  discreteTypes,
   fromBetas,
   zeroTerminalSnr,
 } from "./discrete.ts";
@@ -11,7 +11,7 @@ export {
   type ConditionalPath,
   type ConditionalPathSpec,
   conditionalPath,
-  conditionalPathTypes,
+  conditionalPathNames,
   type FlowSample,
   flowSample,
 } from "./flow-matching.ts";
@@ -26,9 +26,9 @@ export {
 } from "./gaussian.ts";
 export { type IddpmOptions, iddpmSigmas, nearestIndex } from "./iddpm.ts";
 export { type DiscreteInterpolation, interpolate } from "./interpolation.ts";
-export { alphaOf, logAlphaSlope, type PathType, pathTypes } from "./kernel.ts";
-export { type NoiseLabel, type NoiseLabelSpec, noiseLabel, noiseLabelTypes } from "./label.ts";
-export { type NoiseScheduleSpec, noiseSchedule, noiseScheduleTypes, type ScheduleAdjustments } from "./log-snr.ts";
+export { alphaOf, logAlphaSlope, type PathType, pathNames } from "./kernel.ts";
+export { type NoiseLabel, type NoiseLabelSpec, noiseLabel, noiseLabelNames } from "./label.ts";
+export { type NoiseScheduleSpec, noiseSchedule, noiseScheduleNames, type ScheduleAdjustments } from "./log-snr.ts";
 export { type MixtureOptions, mixture } from "./mixture.ts";
 export {
   type Multiplier,
@@ -55,7 +55,7 @@ export {
   type PreconditioningSpec,
   type PredictionSpec,
   precondition,
-  preconditioningTypes,
+  preconditioningNames,
 } from "./preconditioning.ts";
 export {
   type Combination,
@@ -64,7 +64,7 @@ export {
   errorFactor,
   type Level,
   type Prediction,
-  predictionTypes,
+  predictionNames,
   targetOf,
 } from "./prediction.ts";
 export {

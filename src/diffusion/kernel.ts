@@ -34,7 +34,7 @@ const kernels: { readonly [P in PathType]: Kernel } = {
 };
 
 /** The names of the paths. */
-export const pathTypes = Object.keys(kernels) as readonly PathType[];
+export const pathNames = Object.keys(kernels) as readonly PathType[];
 
 /** α of a path where its noise level σ/α is `sigma`; there the path's own σ is `sigma` · α. */
 export function alphaOf(path: PathType, sigma: number): number {
@@ -47,6 +47,6 @@ export function logAlphaSlope(path: PathType, sigma: number): number {
 }
 
 function kernelOf(path: PathType): Kernel {
-  if (!Object.hasOwn(kernels, path)) throw unknownName("path", path, pathTypes);
+  if (!Object.hasOwn(kernels, path)) throw unknownName("path", path, pathNames);
   return kernels[path];
 }

@@ -65,7 +65,7 @@ const labels: { readonly [T in Type]: (spec: Spec<T>) => NoiseLabel } = {
 };
 
 /** The names of the labellings. */
-export const noiseLabelTypes = Object.keys(labels) as readonly Type[];
+export const noiseLabelNames = Object.keys(labels) as readonly Type[];
 
 /** The labelling of a spec, or any function of σ̃. */
 export function noiseLabel(spec: NoiseLabelSpec | NoiseLabel): NoiseLabel {
@@ -73,6 +73,6 @@ export function noiseLabel(spec: NoiseLabelSpec | NoiseLabel): NoiseLabel {
 }
 
 function labelOf<T extends Type>(type: T, spec: Spec<T>): NoiseLabel {
-  if (!Object.hasOwn(labels, type)) throw unknownName("noise label: type", type, noiseLabelTypes);
+  if (!Object.hasOwn(labels, type)) throw unknownName("noise label: type", type, noiseLabelNames);
   return labels[type](spec);
 }

@@ -155,7 +155,7 @@ const schedules: { readonly [T in Type]: (spec: Spec<T>) => Formulas } = {
 const everywhere = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
 /** The names of the schedules. */
-export const noiseScheduleTypes = Object.keys(schedules) as readonly Type[];
+export const noiseScheduleNames = Object.keys(schedules) as readonly Type[];
 
 /** The schedule of a spec, or the schedule itself. */
 export function noiseSchedule(spec: NoiseScheduleSpec | NoiseSchedule): NoiseSchedule {
@@ -165,7 +165,7 @@ export function noiseSchedule(spec: NoiseScheduleSpec | NoiseSchedule): NoiseSch
 }
 
 function formulasOf<T extends Type>(type: T, spec: Spec<T>): Formulas {
-  if (!Object.hasOwn(schedules, type)) throw unknownName("schedule: type", type, noiseScheduleTypes);
+  if (!Object.hasOwn(schedules, type)) throw unknownName("schedule: type", type, noiseScheduleNames);
   return schedules[type](spec);
 }
 

@@ -5,7 +5,7 @@
 import { unknownName } from "../errors/index.ts";
 import { interval, positive } from "./admissible.ts";
 import { type BetaRange, risingBeta } from "./beta.ts";
-import { alphaOf, logAlphaSlope, type PathType, pathTypes } from "./kernel.ts";
+import { alphaOf, logAlphaSlope, type PathType, pathNames } from "./kernel.ts";
 import { type NoiseScheduleSpec, noiseSchedule } from "./log-snr.ts";
 import type { NoiseSchedule } from "./schedule.ts";
 
@@ -146,7 +146,7 @@ function along(spec: NoiseScheduleSpec): Pick<Path, "logSnr" | "time"> {
 
 /** The path of a spec. */
 export function path(spec: PathSpec): Path {
-  if (!Object.hasOwn(closed, spec.type)) throw unknownName("path: type", spec.type, pathTypes);
+  if (!Object.hasOwn(closed, spec.type)) throw unknownName("path: type", spec.type, pathNames);
   return "schedule" in spec ? scheduled(spec.type, noiseSchedule(spec.schedule)) : closedPath(spec.type, spec);
 }
 

@@ -103,7 +103,7 @@ const preconditionings: { readonly [T in Type]: (spec: Spec<T>) => Precondition 
 };
 
 /** The names of the preconditionings. */
-export const preconditioningTypes = Object.keys(preconditionings) as readonly Type[];
+export const preconditioningNames = Object.keys(preconditionings) as readonly Type[];
 
 /** The preconditioning of a spec, or any function of σ̃. */
 export function precondition(spec: PreconditioningSpec | Precondition): Precondition {
@@ -111,7 +111,7 @@ export function precondition(spec: PreconditioningSpec | Precondition): Precondi
 }
 
 function preconditionOf<T extends Type>(type: T, spec: Spec<T>): Precondition {
-  if (!Object.hasOwn(preconditionings, type)) throw unknownName("preconditioning: type", type, preconditioningTypes);
+  if (!Object.hasOwn(preconditionings, type)) throw unknownName("preconditioning: type", type, preconditioningNames);
   return preconditionings[type](spec);
 }
 

@@ -40,11 +40,11 @@ const combinations: { readonly [P in Prediction]: (level: Level) => Combination 
 };
 
 /** The names of the predictions. */
-export const predictionTypes = Object.keys(combinations) as readonly Prediction[];
+export const predictionNames = Object.keys(combinations) as readonly Prediction[];
 
 /** The prediction as a combination of x and ε: a network's target at this level. */
 export function targetOf(prediction: Prediction, level: Level): Combination {
-  if (!Object.hasOwn(combinations, prediction)) throw unknownName("prediction", prediction, predictionTypes);
+  if (!Object.hasOwn(combinations, prediction)) throw unknownName("prediction", prediction, predictionNames);
   return combinations[prediction](level);
 }
 

@@ -74,11 +74,8 @@ const grids: { readonly [T in Type]: (spec: Spec<T>) => number[] } = {
     const { sigma } = vpSigma(betasFromSigmas(sigmaMin, sigmaMax, epsilonS));
     return ramp(steps).map((i) => sigma(1 + i * (epsilonS - 1)));
   },
-  iddpm: ({ steps, sigmaMin, sigmaMax, ...options }) => {
-    const [high, low] = ends({
-      ...(sigmaMin !== undefined && { sigmaMin }),
-      ...(sigmaMax !== undefined && { sigmaMax }),
-    });
+  iddpm: ({ steps, ...options }) => {
+    const [high, low] = ends(options);
     const entries = iddpmSigmas(options).filter((u) => u >= low && u <= high);
     if (entries.length < steps)
       throw new ConfigError(
@@ -97,7 +94,7 @@ const grids: { readonly [T in Type]: (spec: Spec<T>) => number[] } = {
 };
 
 /** The names of the lists of noise levels. */
-export const sigmaGridTypes = Object.keys(grids) as readonly Type[];
+export const sigmaGridNames = Object.keys(grids) as readonly Type[];
 
 /** The `steps` noise levels of a spec, decreasing, without a final 0. */
 export function sigmaSteps(spec: SigmaGridSpec): Sigmas {
@@ -123,7 +120,7 @@ export function karrasSigmas(spec: Omit<Spec<"karras">, "type">): Sigmas {
 }
 
 function gridOf<T extends Type>(type: T, spec: Spec<T>): number[] {
-  if (!Object.hasOwn(grids, type)) throw unknownName("sigma grid: type", type, sigmaGridTypes);
+  if (!Object.hasOwn(grids, type)) throw unknownName("sigma grid: type", type, sigmaGridNames);
   if (!(Number.isSafeInteger(spec.steps) && spec.steps >= 1))
     throw new ConfigError(`sigma grid: steps must be a whole number of at least 1; got ${spec.steps}.`);
   return grids[type](spec);

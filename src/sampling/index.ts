@@ -51,7 +51,7 @@ export { type DynamicThresholdOptions, dynamicallyThresholded, dynamicThreshold 
 export { type EdmAblationOptions, edmAblation, edmAblationOptions } from "./edm-ablation.ts";
 export { type EpsilonScale, epsilonScaled, linearScale } from "./epsilon-scaling.ts";
 export { type EulerAncestralOptions, type EulerOptions, euler, eulerAncestral } from "./euler.ts";
-export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridTypes, sigmaSteps } from "./grids.ts";
+export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridNames, sigmaSteps } from "./grids.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
 export { type Gaussian, gaussianDenoiser, gaussianFlow, type Level, type Mixture, mixtureDenoiser } from "./ideal.ts";
 export { slerp, tempered } from "./latent.ts";

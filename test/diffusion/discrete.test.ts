@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   type DiscreteSpec,
+  discreteNames,
   discreteSchedule,
-  discreteTypes,
   fromBetas,
   respace,
   spaceTimesteps,
@@ -22,7 +22,7 @@ const examples: readonly DiscreteSpec[] = [
 ];
 
 test("every discrete process has an example", () => {
-  assert.deepEqual(examples.map((spec) => spec.type).sort(), [...discreteTypes].sort());
+  assert.deepEqual(examples.map((spec) => spec.type).sort(), [...discreteNames].sort());
 });
 
 test("tables satisfy their definitions on every process", () => {

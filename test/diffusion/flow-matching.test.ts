@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { conditionalPath, conditionalPathTypes, flowSample } from "../../src/diffusion/index.ts";
+import { conditionalPath, conditionalPathNames, flowSample } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
 
 const [x0, x1, noise] = [Float64Array.of(0.3, -1), Float64Array.of(2, 0.7), Float64Array.of(-0.4, 1.1)];
 
 test("the flow is the velocity of x_t", () => {
-  for (const type of conditionalPathTypes) {
+  for (const type of conditionalPathNames) {
     const at = (t: number) => flowSample(conditionalPath({ type, sigma: 0.3 }, t), x0, x1, noise);
     for (const t of [0.1, 0.5, 0.8]) {
       const [up, down] = [at(t + 1e-6).xt, at(t - 1e-6).xt];
@@ -18,7 +18,7 @@ test("the flow is the velocity of x_t", () => {
 });
 
 test("every path ends at the data, and all but target begin at the source", () => {
-  for (const type of conditionalPathTypes) {
+  for (const type of conditionalPathNames) {
     const [start, end] = [0, 1].map((t) => flowSample(conditionalPath({ type }, t), x0, x1, noise));
     end.xt.forEach((v, i) => {
       assert.ok(Math.abs(v - x1[i]) < 1e-15, type);

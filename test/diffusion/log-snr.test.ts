@@ -5,7 +5,7 @@ import {
   type NoiseSchedule,
   type NoiseScheduleSpec,
   noiseSchedule,
-  noiseScheduleTypes,
+  noiseScheduleNames,
   numericSchedule,
   shift,
   truncate,
@@ -35,7 +35,7 @@ const all = examples.flatMap((spec): NoiseScheduleSpec[] => [
 ]);
 
 test("every schedule has an example", () => {
-  assert.deepEqual(examples.map((spec) => spec.type).sort(), [...noiseScheduleTypes].sort());
+  assert.deepEqual(examples.map((spec) => spec.type).sort(), [...noiseScheduleNames].sort());
 });
 
 test("t(λ(t)) = t and λ(t(λ)) = λ", () => {

@@ -7,11 +7,11 @@ import {
   type Path,
   type PathSpec,
   path,
-  pathTypes,
+  pathNames,
 } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
 
-const closed: readonly PathSpec[] = pathTypes.map((type) => ({ type }) as PathSpec);
+const closed: readonly PathSpec[] = pathNames.map((type) => ({ type }) as PathSpec);
 /** Each closed path once more, from its kernel and its schedule. */
 const composed: readonly PathSpec[] = [
   { type: "vp", schedule: { type: "linear" } },
@@ -63,7 +63,7 @@ test("λ(t) is ln(α²/σ²), t(λ) its inverse, and α(σ̃) that of the kernel
 });
 
 test("the slope of ln α is its derivative with respect to λ", () => {
-  for (const type of pathTypes)
+  for (const type of pathNames)
     for (const logSnr of [-9, -1, 0, 3, 8]) {
       const lnAlpha = (l: number) => Math.log(alphaOf(type, Math.exp(-l / 2)));
       const slope = (lnAlpha(logSnr + 1e-5) - lnAlpha(logSnr - 1e-5)) / 2e-5;

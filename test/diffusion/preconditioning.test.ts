@@ -5,12 +5,12 @@ import {
   discreteSchedule,
   type NoiseLabelSpec,
   noiseLabel,
-  noiseLabelTypes,
+  noiseLabelNames,
   type PreconditioningSpec,
-  pathTypes,
+  pathNames,
   precondition,
-  preconditioningTypes,
-  predictionTypes,
+  preconditioningNames,
+  predictionNames,
   targetOf,
 } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
@@ -23,14 +23,14 @@ const named: readonly PreconditioningSpec[] = [
   { type: "iddpm" },
   { type: "consistency" },
 ];
-const plain: readonly PreconditioningSpec[] = predictionTypes.flatMap((type) =>
-  pathTypes.map((path) => ({ type, path }) as PreconditioningSpec),
+const plain: readonly PreconditioningSpec[] = predictionNames.flatMap((type) =>
+  pathNames.map((path) => ({ type, path }) as PreconditioningSpec),
 );
 const all = [...named, ...plain];
 const sigmas = Array.from({ length: 57 }, (_, i) => 10 ** (-3 + i / 8)); // 1e-3 … 1e4
 
 test("every preconditioning has an example", () => {
-  assert.deepEqual([...new Set(all.map(({ type }) => type))].sort(), [...preconditioningTypes].sort());
+  assert.deepEqual([...new Set(all.map(({ type }) => type))].sort(), [...preconditioningNames].sort());
 });
 
 test("everything is finite from σ = 0.001 to 10,000", () => {
@@ -65,8 +65,8 @@ test("EDM's input and target have unit variance", () => {
 });
 
 test("a plain prediction sees z of its path and has its own target", () => {
-  for (const type of predictionTypes)
-    for (const path of pathTypes)
+  for (const type of predictionNames)
+    for (const path of pathNames)
       for (const tilde of [0.01, 1, 30]) {
         const alpha = alphaOf(path, tilde);
         const sigma = alpha * tilde;
@@ -78,7 +78,7 @@ test("a plain prediction sees z of its path and has its own target", () => {
 
 test("kernels keep what their paths keep", () => {
   for (const tilde of sigmas) {
-    const split = (path: (typeof pathTypes)[number]) => [alphaOf(path, tilde), alphaOf(path, tilde) * tilde];
+    const split = (path: (typeof pathNames)[number]) => [alphaOf(path, tilde), alphaOf(path, tilde) * tilde];
     const kept = { vp: 2, ou: 2, flow: 1 } as const;
     for (const [path, power] of Object.entries(kept)) {
       const [alpha, sigma] = split(path as "vp");
@@ -125,7 +125,7 @@ test("every labelling falls or rises with the noise level, and is scaled", () =>
     { type: "time", schedule: { type: "linear" } },
     { type: "index", schedule: { type: "cosine" } },
   ];
-  assert.deepEqual(examples.map(({ type }) => type).sort(), [...noiseLabelTypes].sort());
+  assert.deepEqual(examples.map(({ type }) => type).sort(), [...noiseLabelNames].sort());
   for (const spec of examples) {
     const [one, three] = [noiseLabel({ ...spec, scale: 1 }), noiseLabel({ ...spec, scale: 3 })];
     const values = [0.05, 0.2, 1, 7, 50].map(one);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { conversion, convert, errorFactor, predictionTypes, targetOf } from "../../src/diffusion/index.ts";
+import { conversion, convert, errorFactor, predictionNames, targetOf } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
 
 const number = fc.double({ min: -3, max: 3, noNaN: true });
@@ -15,8 +15,8 @@ test("every prediction gives every other, exactly, on any path", () => {
   fc.assert(
     fc.property(level, number, number, (at, x, eps) => {
       const z = at.alpha * x + at.sigma * eps;
-      for (const from of predictionTypes)
-        for (const to of predictionTypes) {
+      for (const from of predictionNames)
+        for (const to of predictionNames) {
           const [p, q] = [targetOf(from, at), targetOf(to, at)];
           const given = p.x * x + p.eps * eps;
           const [found] = convert(from, to, at, Float64Array.of(z), Float64Array.of(given));
@@ -53,7 +53,7 @@ test("squared errors compare by Kingma & Gao, Eq. 122–126", () => {
         o: ((alpha + sigma) / sigma) ** 2,
         F: snr + 1 / sigmaData ** 2,
       };
-      for (const to of predictionTypes) assert.ok(Math.abs(errorFactor("x", to, at) / expected[to] - 1) < 1e-12, to);
+      for (const to of predictionNames) assert.ok(Math.abs(errorFactor("x", to, at) / expected[to] - 1) < 1e-12, to);
     }),
   );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError } from "../../src/errors/index.ts";
-import { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridTypes, sigmaSteps } from "../../src/sampling/index.ts";
+import { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridNames, sigmaSteps } from "../../src/sampling/index.ts";
 
 const examples: readonly SigmaGridSpec[] = [
   { type: "karras", steps: 9 },
@@ -15,7 +15,7 @@ const examples: readonly SigmaGridSpec[] = [
 ];
 
 test("every list of noise levels has an example", () => {
-  assert.deepEqual(examples.map((spec) => spec.type).sort(), [...sigmaGridTypes].sort());
+  assert.deepEqual(examples.map((spec) => spec.type).sort(), [...sigmaGridNames].sort());
 });
 
 test("lists have the steps asked for, fall strictly, and end in 0", () => {

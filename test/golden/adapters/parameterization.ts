@@ -6,7 +6,7 @@ import {
   flowSample,
   type Prediction,
   precondition,
-  predictionTypes,
+  predictionNames,
 } from "../../../src/diffusion/index.ts";
 import type { Adapters, Tensor } from "../vectors.ts";
 
@@ -15,8 +15,8 @@ export const parameterization: Adapters = {
   // must give all six again; the worst of the six routes is what is compared.
   "parameterization.convert": ({ alpha, sigma, sigmaData, z }, { expect }) => {
     const expected = expect as Readonly<Record<Prediction, Tensor>>;
-    const routes = predictionTypes.map((from) =>
-      predictionTypes.map((to) => [
+    const routes = predictionNames.map((from) =>
+      predictionNames.map((to) => [
         to,
         rows(z, (zRow, i) =>
           convert(from, to, { alpha: alpha[i], sigma: sigma[i], sigmaData }, zRow, row(expected[from], i)),
@@ -24,7 +24,7 @@ export const parameterization: Adapters = {
       ]),
     );
     return Object.fromEntries(
-      predictionTypes.map((to, j) => [
+      predictionNames.map((to, j) => [
         to,
         {
           shape: z.shape,
@@ -40,7 +40,7 @@ export const parameterization: Adapters = {
     const levels = alpha.map((a: number, i: number) => ({ alpha: a, sigma: sigma[i], sigmaData }));
     const anyZ = new Float64Array(x.shape[1]);
     const each = (entry: (to: Prediction, i: number) => number) =>
-      Object.fromEntries(predictionTypes.map((to) => [to, alpha.map((_: number, i: number) => entry(to, i))]));
+      Object.fromEntries(predictionNames.map((to) => [to, alpha.map((_: number, i: number) => entry(to, i))]));
     return {
       factorFromX: each((to, i) => errorFactor("x", to, levels[i])),
       squaredError: each((to, i) => {
