@@ -1,0 +1,165 @@
+/** A run on disk: a folder that explains itself. */
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+} from "node:fs";
+import { join } from "node:path";
+import { ConfigError } from "../errors/index.ts";
+import { type DataFacts, defineRecipe, type Recipe } from "../recipe/index.ts";
+import { decodeSafetensors, encodeSafetensors, type Safetensors, type StepRecord } from "../training/index.ts";
+import { explained, writeAtomic } from "./atomic.ts";
+
+/** One line of `stats.jsonl`: means over the updates since the line before. */
+export interface StatsLine extends StepRecord {
+  readonly imagesPerSecond: number;
+  /** Resident memory of the process, in bytes. */
+  readonly memory: number;
+}
+
+/** What `recipe.json` holds: the recipe, complete and resolved, and what it was resolved against. */
+export interface RunDescription {
+  readonly recipe: Recipe;
+  readonly data: DataFacts & { readonly name: string; readonly classNames?: readonly string[] };
+}
+
+/** How many of the latest checkpoints stay. */
+const kept = 3;
+const checkpointName = /^checkpoint-(\d{9})\.safetensors$/;
+
+export class RunFolder {
+  readonly path: string;
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes the folder of a new run. An existing run is never written over. */
+  static create(path: string, description: RunDescription): RunFolder {
+    if (existsSync(join(path, "recipe.json")))
+      throw new ConfigError(`${path}: holds a run already. Continue it with --resume, or choose another --out.`);
+    if (existsSync(path) && readdirSync(path).length > 0)
+      throw new ConfigError(`${path}: is not empty. Choose another --out.`);
+    explained(path, () => mkdirSync(join(path, "samples"), { recursive: true }));
+    writeAtomic(join(path, "recipe.json"), [`${JSON.stringify(description, null, 2)}\n`]);
+    return new RunFolder(path);
+  }
+
+  static open(path: string): RunFolder {
+    if (!existsSync(join(path, "recipe.json")))
+      throw new ConfigError(`${path}: is no run: it has no recipe.json. Give the folder that train made.`);
+    return new RunFolder(path);
+  }
+
+  /** Whether `path` holds a run. */
+  static exists(path: string): boolean {
+    return existsSync(join(path, "recipe.json"));
+  }
+
+  describe(): RunDescription {
+    const file = join(this.path, "recipe.json");
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(readFileSync(file, "utf8"));
+    } catch (cause) {
+      throw new ConfigError(`${file}: cannot be read: ${cause instanceof Error ? cause.message : cause}.`, { cause });
+    }
+    const { recipe, data } = (parsed ?? {}) as Partial<RunDescription>;
+    if (!data || !Array.isArray(data.shape) || !Number.isInteger(data.classes))
+      throw new ConfigError(`${file}: says nothing about its data. Was it edited? It is written by train.`);
+    return { recipe: defineRecipe(recipe, `${file}: recipe`), data };
+  }
+
+  /** The checkpoints' steps, oldest first. */
+  checkpoints(): number[] {
+    return readdirSync(this.path)
+      .flatMap((name) => checkpointName.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  checkpointPath(step: number): string {
+    return join(this.path, `checkpoint-${String(step).padStart(9, "0")}.safetensors`);
+  }
+
+  get bestPath(): string {
+    return join(this.path, "checkpoint-best.safetensors");
+  }
+
+  /** Writes a checkpoint, and one of the lowest loss so far under its own name; removes all but the latest few. */
+  save(checkpoint: Safetensors, step: number, best: boolean): string {
+    const pieces = encodeSafetensors(checkpoint);
+    const path = this.checkpointPath(step);
+    writeAtomic(path, pieces);
+    if (best) writeAtomic(this.bestPath, pieces);
+    for (const old of this.checkpoints().slice(0, -kept)) rmSync(this.checkpointPath(old), { force: true });
+    for (const name of readdirSync(this.path))
+      if (name.endsWith(".tmp")) rmSync(join(this.path, name), { force: true });
+    return path;
+  }
+
+  /** Reads the latest checkpoint, the best one, or that of a step. */
+  load(which: "latest" | "best" | number = "latest"): { readonly checkpoint: Safetensors; readonly path: string } {
+    const steps = this.checkpoints();
+    const path =
+      which === "best" ? this.bestPath : this.checkpointPath(which === "latest" ? (steps.at(-1) ?? 0) : which);
+    if (!existsSync(path))
+      throw new ConfigError(
+        `${this.path}: has no ${which === "best" ? "best checkpoint" : which === "latest" ? "checkpoint" : `checkpoint of step ${which}`} (steps are ${steps.join(", ") || "none"}).`,
+      );
+    return { checkpoint: decodeSafetensors(readWhole(path), path), path };
+  }
+
+  /** Appends a line of statistics. */
+  log(line: StatsLine): void {
+    const file = join(this.path, "stats.jsonl");
+    explained(file, () => appendFileSync(file, `${JSON.stringify(line)}\n`));
+  }
+
+  /** All lines of statistics; a last line cut off by a crash is left out. */
+  stats(): StatsLine[] {
+    const file = join(this.path, "stats.jsonl");
+    if (!existsSync(file)) return [];
+    return readFileSync(file, "utf8")
+      .split("\n")
+      .flatMap((text) => {
+        try {
+          return text === "" ? [] : [JSON.parse(text) as StatsLine];
+        } catch {
+          return [];
+        }
+      });
+  }
+
+  /** Forgets what was logged after a step, before training goes on from there. */
+  rewind(step: number): void {
+    const lines = this.stats().filter((line) => line.step <= step);
+    writeAtomic(
+      join(this.path, "stats.jsonl"),
+      lines.map((line) => `${JSON.stringify(line)}\n`),
+    );
+  }
+}
+
+/** A whole file in memory of its own, so that arrays in it are aligned. */
+function readWhole(path: string): Uint8Array<ArrayBuffer> {
+  const file = openSync(path, "r");
+  try {
+    const bytes = new Uint8Array(fstatSync(file).size);
+    for (let done = 0; done < bytes.length; ) {
+      const read = readSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), done);
+      if (read === 0)
+        throw new ConfigError(`${path}: ended after ${done} of ${bytes.length} bytes. Is it being written?`);
+      done += read;
+    }
+    return bytes;
+  } finally {
+    closeSync(file);
+  }
+}
