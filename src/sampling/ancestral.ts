@@ -47,7 +47,7 @@ export const reverseVariances: { readonly [K in VarianceType]: (leap: Leap, outp
 };
 
 /** The types of reverse variance. */
-export const varianceTypes = Object.keys(reverseVariances) as readonly VarianceType[];
+export const varianceNames = Object.keys(reverseVariances) as readonly VarianceType[];
 
 export const ancestralOptions = {
   variance: {

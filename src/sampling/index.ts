@@ -10,7 +10,7 @@ export {
   posteriorVariance,
   reverseVariances,
   type VarianceType,
-  varianceTypes,
+  varianceNames,
 } from "./ancestral.ts";
 export { type AncestralSplit, ancestralNoiseOptions, ancestralSplit } from "./ancestral-noise.ts";
 export { type AnnealedLangevinOptions, annealedLangevin, annealedLangevinOptions } from "./annealed-langevin.ts";
@@ -19,6 +19,16 @@ export { clipped } from "./clip.ts";
 export { type ConsistencyOptions, consistency, consistencyOptions } from "./consistency.ts";
 export { type Counted, counted } from "./counted.ts";
 export { type DdimOptions, ddim, ddimEncode, ddimOptions } from "./ddim.ts";
+export {
+  type DeisOptions,
+  type DeisVariable,
+  deis,
+  deisOptions,
+  deisUpdates,
+  type RhoRungeKuttaOptions,
+  rhoRungeKutta,
+  rhoRungeKuttaOptions,
+} from "./deis.ts";
 export { type Denoise, finish, type Noise, type Sigmas, type Step } from "./denoise.ts";
 export {
   type Attempt,
@@ -29,6 +39,18 @@ export {
 } from "./dormand-prince.ts";
 export { type DpmAdaptiveOptions, dpmAdaptive, dpmAdaptiveOptions } from "./dpm-adaptive.ts";
 export { type DpmFastOptions, dpmFast, dpmFastOptions, fastOrders } from "./dpm-fast.ts";
+export {
+  type Coefficients,
+  type DpmSolverOptions,
+  dpmSolver,
+  dpmSolverOptions,
+  singlestepOrders,
+} from "./dpm-solver.ts";
+export {
+  type DpmSolverAdaptiveOptions,
+  dpmSolverAdaptive,
+  dpmSolverAdaptiveOptions,
+} from "./dpm-solver-adaptive.ts";
 export {
   type Dpm2AncestralOptions,
   type Dpm2Options,
@@ -51,6 +73,7 @@ export { type DynamicThresholdOptions, dynamicallyThresholded, dynamicThreshold 
 export { type EdmAblationOptions, edmAblation, edmAblationOptions } from "./edm-ablation.ts";
 export { type EpsilonScale, epsilonScaled, linearScale } from "./epsilon-scaling.ts";
 export { type EulerAncestralOptions, type EulerOptions, euler, eulerAncestral } from "./euler.ts";
+export type { Predicts, Update } from "./exponential.ts";
 export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridNames, sigmaSteps } from "./grids.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
 export { type Gaussian, gaussianDenoiser, gaussianFlow, type Level, type Mixture, mixtureDenoiser } from "./ideal.ts";
@@ -58,7 +81,18 @@ export { slerp, tempered } from "./latent.ts";
 export { type LmsOptions, lms, lmsOptions } from "./lms.ts";
 export type { Handed } from "./noise.ts";
 export type { Given, Option, OptionTable, Resolved } from "./options.ts";
+export { type PlmsOptions, type PndmOptions, plms, plmsOptions, plmsUpdates, pndm, pndmOptions } from "./pndm.ts";
 export { type Estimate, estimate, type Process, probabilityFlow, sigmaProcess } from "./probability-flow.ts";
 export { type DenoiseEach, oneByOne, rk45, rk45Each } from "./rk45.ts";
 export type { AdaptiveStep, Sampler } from "./sampler.ts";
-export { evaluations, type SamplerMember, type SamplerName, type SamplerSpec, samplers, solve } from "./samplers.ts";
+export {
+  evaluations,
+  leastSteps,
+  type SamplerMember,
+  type SamplerName,
+  type SamplerSpec,
+  samplers,
+  solve,
+} from "./samplers.ts";
+export { type SolverGrid, type Spacing, sigmaAt, solverSigmas, solverSpacingNames } from "./solver-grid.ts";
+export { type UnipcOptions, unipc, unipcOptions } from "./unipc.ts";

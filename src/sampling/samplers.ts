@@ -6,10 +6,13 @@ import { annealedLangevin, annealedLangevinOptions } from "./annealed-langevin.t
 import { churnOptions } from "./churn.ts";
 import { consistency, consistencyOptions } from "./consistency.ts";
 import { ddim, ddimOptions } from "./ddim.ts";
+import { deis, deisOptions, rhoRungeKutta, rhoRungeKuttaOptions, stagesOf } from "./deis.ts";
 import type { Denoise, Sigmas, Step } from "./denoise.ts";
 import { dormandPrinceOptions } from "./dormand-prince.ts";
 import { dpmAdaptive, dpmAdaptiveOptions } from "./dpm-adaptive.ts";
 import { dpmFast, dpmFastOptions } from "./dpm-fast.ts";
+import { dpmSolver, dpmSolverOptions } from "./dpm-solver.ts";
+import { dpmSolverAdaptive, dpmSolverAdaptiveOptions } from "./dpm-solver-adaptive.ts";
 import { dpm2, dpm2Ancestral, dpmpp2sAncestral } from "./dpm2.ts";
 import { dpmpp2m, dpmpp2mSde, dpmpp2mSdeOptions, dpmpp3mSde, dpmpp3mSdeOptions } from "./dpmpp-multistep.ts";
 import { dpmppSde, dpmppSdeOptions } from "./dpmpp-sde.ts";
@@ -19,8 +22,10 @@ import { heun, heunOptions } from "./heun.ts";
 import { lms, lmsOptions } from "./lms.ts";
 import type { Handed } from "./noise.ts";
 import { type Given, type OptionTable, type Resolved, resolve } from "./options.ts";
+import { plms, plmsOptions, pndm, pndmOptions } from "./pndm.ts";
 import { rk45 } from "./rk45.ts";
 import type { Sampler } from "./sampler.ts";
+import { unipc, unipcOptions } from "./unipc.ts";
 
 /** What is known about a sampler. */
 export interface SamplerMember<T extends OptionTable> {
@@ -33,6 +38,8 @@ export interface SamplerMember<T extends OptionTable> {
   /** Network evaluations (NFE) of a run over `steps` steps that ends at 0; undefined where they are chosen as it runs. */
   readonly evaluations: (steps: number, options: Resolved<T>) => number | undefined;
   readonly source: string;
+  /** Fewest steps of a run that ends at 0; 1 if absent. */
+  readonly leastSteps?: (options: Resolved<T>) => number;
   /** Whether the first level may be ∞, as at zero terminal SNR. */
   readonly infinite?: boolean;
 }
@@ -202,6 +209,65 @@ export const samplers = {
     source: "Ho et al. (2020), algorithm 2",
     infinite: true,
   }),
+  "dpm-solver": member({
+    sample: dpmSolver,
+    options: dpmSolverOptions,
+    order: 2,
+    noise: "never",
+    evaluations: one,
+    source: `${dpm}; ${dpmpp}`,
+    leastSteps: ({ method, order }) => (method === "singlestep" ? 1 : order + 1),
+  }),
+  "dpm-solver-adaptive": member({
+    sample: dpmSolverAdaptive,
+    options: dpmSolverAdaptiveOptions,
+    order: 3,
+    noise: "never",
+    evaluations: () => undefined,
+    source: `${dpm}, App. C`,
+  }),
+  unipc: member({
+    sample: unipc,
+    options: unipcOptions,
+    order: 3,
+    noise: "never",
+    evaluations: one,
+    source: "Zhao et al. (2023), Algorithms 5 and 6",
+    leastSteps: ({ order }) => order + 1,
+  }),
+  deis: member({
+    sample: deis,
+    options: deisOptions,
+    order: 4,
+    noise: "never",
+    evaluations: one,
+    source: "Zhang and Chen (2023), eq. 15",
+  }),
+  "rho-rk": member({
+    sample: rhoRungeKutta,
+    options: rhoRungeKuttaOptions,
+    order: 4,
+    noise: "never",
+    evaluations: (n, { tableau }) => stagesOf(tableau) * (n - 1) + 1,
+    source: "Zhang and Chen (2023), §4",
+  }),
+  pndm: member({
+    sample: pndm,
+    options: pndmOptions,
+    order: 2,
+    noise: "never",
+    evaluations: (n, { order }) => n + (order === 2 ? 1 : 9),
+    source: "Liu et al. (2022), Algorithm 2",
+    leastSteps: ({ order }) => order,
+  }),
+  plms: member({
+    sample: plms,
+    options: plmsOptions,
+    order: 2,
+    noise: "never",
+    evaluations: one,
+    source: "Liu et al. (2022); Zhang and Chen (2023), iPNDM",
+  }),
 } as const;
 
 export type SamplerName = keyof typeof samplers;
@@ -231,6 +297,12 @@ export function solve(
 export function evaluations({ type, ...options }: SamplerSpec, steps: number): number | undefined {
   const found = memberOf(type);
   return found.evaluations(steps, resolve(type, found.options, options));
+}
+
+/** Fewest steps of a run that ends at 0. */
+export function leastSteps({ type, ...options }: SamplerSpec): number {
+  const found = memberOf(type);
+  return found.leastSteps?.(resolve(type, found.options, options)) ?? 1;
 }
 
 /** A member with its options' types forgotten: `resolve` checks them as it runs. */

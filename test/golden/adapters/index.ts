@@ -6,6 +6,7 @@ import { parameterization } from "./parameterization.ts";
 import { pixel } from "./pixel.ts";
 import { samplerDiscrete } from "./sampler-discrete.ts";
 import { samplerSigma } from "./sampler-sigma.ts";
+import { samplerVp } from "./sampler-vp.ts";
 import { schedule } from "./schedule.ts";
 import { timesteps } from "./timestep.ts";
 import { training } from "./training.ts";
@@ -18,6 +19,7 @@ export const adapters: Adapters = {
   ...pixel,
   ...samplerDiscrete,
   ...samplerSigma,
+  ...samplerVp,
   ...schedule,
   ...timesteps,
   ...training,
