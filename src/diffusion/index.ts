@@ -1,5 +1,30 @@
 export { type BetaRange, betasFromSigmas, linearBeta, type VpSigma, vpSigma } from "./beta.ts";
 export {
+  type BoundOptions,
+  type BoundSample,
+  type BoundStep,
+  boundTerm,
+  discreteBound,
+  isLearned,
+  levelAt,
+  posteriorMean,
+  priorTerm,
+  type ReverseOutput,
+  type ReverseStep,
+  type ReverseVariance,
+  reverseLogVariance,
+  reverseStep,
+  reverseVarianceNames,
+} from "./bound-discrete.ts";
+export {
+  type DiscretizedCdf,
+  discretizedCdfs,
+  discretizedGradient,
+  discretizedLogLikelihood,
+  normalKl,
+} from "./bound-gaussian.ts";
+export { type VdmBound, type VdmOptions, type VdmSample, vdmBound, vdmLatent, vdmReconstruction } from "./bound-vdm.ts";
+export {
   type DiscreteSchedule,
   type DiscreteSpec,
   discreteNames,
@@ -26,9 +51,51 @@ export {
 } from "./gaussian.ts";
 export { type IddpmOptions, iddpmSigmas, nearestIndex } from "./iddpm.ts";
 export { type DiscreteInterpolation, interpolate } from "./interpolation.ts";
-export { alphaOf, logAlphaSlope, type PathType, pathNames } from "./kernel.ts";
-export { type NoiseLabel, type NoiseLabelSpec, noiseLabel, noiseLabelNames } from "./label.ts";
-export { type NoiseScheduleSpec, noiseSchedule, noiseScheduleNames, type ScheduleAdjustments } from "./log-snr.ts";
+export {
+  alphaOf,
+  alphaOf,
+  logAlphaSlope,
+  logAlphaSlope,
+  type PathType,
+  type PathType,
+  pathNames,
+  pathTypes,
+} from "./kernel.ts";
+export {
+  type NoiseLabel,
+  type NoiseLabel,
+  type NoiseLabelSpec,
+  type NoiseLabelSpec,
+  noiseLabel,
+  noiseLabel,
+  noiseLabelNames,
+  noiseLabelTypes,
+} from "./label.ts";
+export {
+  type NoiseScheduleSpec,
+  type NoiseScheduleSpec,
+  noiseSchedule,
+  noiseSchedule,
+  noiseScheduleNames,
+  noiseScheduleTypes,
+  type ScheduleAdjustments,
+  type ScheduleAdjustments,
+} from "./log-snr.ts";
+export { type DenoisingSample, denoisingLoss, meanSquaredError, noised, perturbedNoise, targetValues } from "./loss.ts";
+export {
+  type DiscreteLoss,
+  type DiscreteLossOptions,
+  type DiscreteLossValue,
+  type DiscreteSample,
+  discreteLoss,
+} from "./loss-hybrid.ts";
+export {
+  type ScoreConvention,
+  type ScoreMatchingOptions,
+  type ScoreSample,
+  scoreConvention,
+  scoreMatchingLoss,
+} from "./loss-score.ts";
 export { type MixtureOptions, mixture } from "./mixture.ts";
 export {
   type Multiplier,

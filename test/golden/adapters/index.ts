@@ -1,5 +1,6 @@
 /** One table: the name of every golden vector, and the function of the library that reproduces it. */
 import type { Adapters } from "../vectors.ts";
+import { losses } from "./loss.ts";
 import { metrics } from "./metrics.ts";
 import { networkAdapters } from "./network.ts";
 import { parameterization } from "./parameterization.ts";
@@ -13,6 +14,7 @@ import { training } from "./training.ts";
 import { weightings } from "./weighting.ts";
 
 export const adapters: Adapters = {
+  ...losses,
   ...metrics,
   ...parameterization,
   ...networkAdapters,

@@ -4,7 +4,6 @@ import {
   isMonotonic,
   type MultiplierSpec,
   multiplierOn,
-  type NoiseScheduleSpec,
   noiseSchedule,
   type Prediction,
   unbiasedMultiplier,
@@ -12,6 +11,7 @@ import {
   weighting,
 } from "../../../src/diffusion/index.ts";
 import type { Adapters } from "../vectors.ts";
+import { noiseScheduleSpec } from "./schedule.ts";
 
 /** The vectors' names for multipliers that have another name here, being the same. */
 const aliases: Readonly<Record<string, MultiplierSpec["type"] | undefined>> = {
@@ -23,27 +23,6 @@ const aliases: Readonly<Record<string, MultiplierSpec["type"] | undefined>> = {
 /** A golden `{ weighting, …constants }` as a spec of ours. */
 export const multiplierSpec = ({ weighting: name, ...constants }: { readonly weighting: string }) =>
   ({ ...constants, type: aliases[name] ?? name }) as MultiplierSpec;
-
-/** The library's name of a golden continuous schedule. */
-export const noiseScheduleSpec = ({
-  type,
-  reference,
-  resolution,
-  lambdaMin,
-  lambdaMax,
-  ...constants
-}: {
-  readonly type: string;
-} & Readonly<Record<string, number>>) =>
-  ({
-    ...constants,
-    type:
-      { "shifted-cosine": "cosine", "edm-train": "edm-training", "edm-sample": "edm-sampling", "flow-ot": "flow" }[
-        type
-      ] ?? type,
-    ...(reference === undefined ? {} : { shift: Math.log(reference / resolution) }),
-    ...(lambdaMin === undefined ? {} : { truncate: { min: lambdaMin, max: lambdaMax } }),
-  }) as NoiseScheduleSpec;
 
 const denoiserForms = { edm: "edm", softMinSnr: "soft-min-snr", snr: "simple", vpOrVe: "simple" } as const;
 
