@@ -51,36 +51,9 @@ export {
 } from "./gaussian.ts";
 export { type IddpmOptions, iddpmSigmas, nearestIndex } from "./iddpm.ts";
 export { type DiscreteInterpolation, interpolate } from "./interpolation.ts";
-export {
-  alphaOf,
-  alphaOf,
-  logAlphaSlope,
-  logAlphaSlope,
-  type PathType,
-  type PathType,
-  pathNames,
-  pathTypes,
-} from "./kernel.ts";
-export {
-  type NoiseLabel,
-  type NoiseLabel,
-  type NoiseLabelSpec,
-  type NoiseLabelSpec,
-  noiseLabel,
-  noiseLabel,
-  noiseLabelNames,
-  noiseLabelTypes,
-} from "./label.ts";
-export {
-  type NoiseScheduleSpec,
-  type NoiseScheduleSpec,
-  noiseSchedule,
-  noiseSchedule,
-  noiseScheduleNames,
-  noiseScheduleTypes,
-  type ScheduleAdjustments,
-  type ScheduleAdjustments,
-} from "./log-snr.ts";
+export { alphaOf, logAlphaSlope, type PathType, pathNames } from "./kernel.ts";
+export { type NoiseLabel, type NoiseLabelSpec, noiseLabel, noiseLabelNames } from "./label.ts";
+export { type NoiseScheduleSpec, noiseSchedule, noiseScheduleNames, type ScheduleAdjustments } from "./log-snr.ts";
 export { type DenoisingSample, denoisingLoss, meanSquaredError, noised, perturbedNoise, targetValues } from "./loss.ts";
 export {
   type DiscreteLoss,
