@@ -74,17 +74,15 @@ export function firDown(x: Expr, taps: readonly number[], pad = firPad(taps)): E
 
 /**
  * Doubles the resolution of [B, C, H, W] through a separable low-pass filter; [1, 1] repeats pixels. `pad` pixels are
- * cut from every side, by default as many as leave 2H × 2W.
+ * cut from every side, by default as many as leave 2H × 2W; a filter of odd length has no such number, and leaves one
+ * row and one column less.
  */
 export function firUp(x: Expr, taps: readonly number[], pad = firPad(taps)): Expr {
   if (isBox(taps) && pad === 0) return x.upsample(2);
   const [, channels, h, w] = x.shape;
-  const margin = 2 * (firPad(taps) - pad);
-  return x.convTranspose2d(firFilter(channels, taps, 4), [2 * h + margin, 2 * w + margin], {
-    stride: 2,
-    pads: [pad, pad, pad, pad],
-    groups: channels,
-  });
+  const size = (n: number) => 2 * (n - 1) + taps.length - 2 * pad;
+  const geometry = { stride: 2, pads: [pad, pad, pad, pad] as const, groups: channels };
+  return x.convTranspose2d(firFilter(channels, taps, 4), [size(h), size(w)], geometry);
 }
 
 /** Stacks along a new leading axis. */

@@ -6,7 +6,7 @@
 import { concat, type Expr } from "../graph/index.ts";
 import type { QkvOrder } from "./attention.ts";
 import { type BlockInit, type BlockOptions, residualBlock } from "./block.ts";
-import { conv, resampled } from "./layers.ts";
+import { conv, type Resample, resampled } from "./layers.ts";
 import type { Scope } from "./scope.ts";
 
 export interface AdmParts {
@@ -26,45 +26,48 @@ export interface AdmParts {
   readonly block: Partial<BlockOptions> & { readonly init: BlockInit };
 }
 
-/** A level's size as a part of names. */
-const sized =
-  (s: Scope, part: string, x: Expr, factor = 1) =>
-  (name: string) =>
-    s.at(`${part}/${x.shape[2] / factor}x${x.shape[3] / factor}_${name}`);
+/** Scopes of one level, named after its size. */
+const sized = (s: Scope, part: string, h: number, w: number) => (name: string) => s.at(`${part}/${h}x${w}_${name}`);
 
-const withAttention = (parts: AdmParts, outChannels: number) => ({
-  attention: { heads: parts.heads(outChannels), order: parts.order },
+/** What the blocks of a level have: attention at the listed ones. */
+const levelBlock = (parts: AdmParts, level: number): BlockOptions => {
+  const outChannels = parts.channels[level];
+  return { ...parts.block, outChannels, ...(parts.attentionAt(2 ** level) && withAttention(parts, outChannels)) };
+};
+const withAttention = ({ heads, order }: AdmParts, channels: number) => ({
+  attention: { heads: heads(channels), order },
 });
+
+const resizers: {
+  readonly [T in AdmParts["resampling"]]: (s: Scope, x: Expr, to: Resample, embedding: Expr, parts: AdmParts) => Expr;
+} = {
+  block: (s, x, resample, embedding, { block }) =>
+    residualBlock(s, x, embedding, { ...block, outChannels: x.shape[1], resample }),
+  convolution: (s, x, to, _, { block }) => {
+    const options = { outChannels: x.shape[1], init: block.init.layers };
+    return conv(s, x, to === "down" ? { ...options, stride: 2 } : { ...options, resample: to });
+  },
+  plain: (_, x, to) => resampled(x, to),
+};
 
 /** All features on the way down: those after the first convolution, every block and every change of resolution. */
 export function admEncoder(s: Scope, x: Expr, embedding: Expr, parts: AdmParts): Expr[] {
-  const { stem, channels, numBlocks, attentionAt, resampling, block } = parts;
-  const { layers } = block.init;
-  let h = conv(sized(s, "enc", x)("conv"), x, { outChannels: stem, init: layers });
+  const [height, width] = x.shape.slice(2);
+  let h = conv(sized(s, "enc", height, width)("conv"), x, { outChannels: parts.stem, init: parts.block.init.layers });
   const features = [h];
-  for (const [level, outChannels] of channels.entries()) {
-    const at = sized(s, "enc", x, 2 ** level);
-    if (level > 0) {
-      const same = h.shape[1];
-      if (resampling === "block")
-        h = residualBlock(at("down"), h, embedding, { ...block, outChannels: same, resample: "down" });
-      else if (resampling === "convolution") h = conv(at("down"), h, { outChannels: same, stride: 2, init: layers });
-      else h = resampled(h, "down");
-      features.push(h);
-    }
-    for (let i = 0; i < numBlocks; i++) {
-      const options = { ...block, outChannels, ...(attentionAt(2 ** level) && withAttention(parts, outChannels)) };
-      h = residualBlock(at(`block${i}`), h, embedding, options);
-      features.push(h);
-    }
+  for (const level of parts.channels.keys()) {
+    const at = sized(s, "enc", height >> level, width >> level);
+    if (level > 0) features.push((h = resizers[parts.resampling](at("down"), h, "down", embedding, parts)));
+    for (let i = 0; i < parts.numBlocks; i++)
+      features.push((h = residualBlock(at(`block${i}`), h, embedding, levelBlock(parts, level))));
   }
   return features;
 }
 
 /** A block with attention and one without, at the coarsest level. */
 export function admMiddle(s: Scope, part: "enc" | "dec", x: Expr, embedding: Expr, parts: AdmParts): Expr {
-  const outChannels = x.shape[1];
-  const at = sized(s, part, x);
+  const [, outChannels, height, width] = x.shape;
+  const at = sized(s, part, height, width);
   const options = { ...parts.block, outChannels };
   const h = residualBlock(at("in0"), x, embedding, { ...options, ...withAttention(parts, outChannels) });
   return residualBlock(at("in1"), h, embedding, options);
@@ -72,23 +75,14 @@ export function admMiddle(s: Scope, part: "enc" | "dec", x: Expr, embedding: Exp
 
 /** The features of the finest level on the way up, from the middle's and the encoder's. */
 export function admDecoder(s: Scope, middle: Expr, skips: readonly Expr[], embedding: Expr, parts: AdmParts): Expr {
-  const { channels, numBlocks, attentionAt, resampling, block } = parts;
+  const [height, width] = skips[0].shape.slice(2);
   const left = [...skips];
   let h = middle;
-  for (const [level, outChannels] of [...channels.entries()].reverse()) {
-    const at = sized(s, "dec", skips[0], 2 ** level);
-    if (level < channels.length - 1) {
-      const same = h.shape[1];
-      if (resampling === "block")
-        h = residualBlock(at("up"), h, embedding, { ...block, outChannels: same, resample: "up" });
-      else if (resampling === "convolution")
-        h = conv(at("up"), h, { outChannels: same, resample: "up", init: block.init.layers });
-      else h = resampled(h, "up");
-    }
-    for (let i = 0; i <= numBlocks; i++) {
-      const options = { ...block, outChannels, ...(attentionAt(2 ** level) && withAttention(parts, outChannels)) };
-      h = residualBlock(at(`block${i}`), concat([h, left.pop()!], 1), embedding, options);
-    }
+  for (let level = parts.channels.length - 1; level >= 0; level--) {
+    const at = sized(s, "dec", height >> level, width >> level);
+    if (level < parts.channels.length - 1) h = resizers[parts.resampling](at("up"), h, "up", embedding, parts);
+    for (let i = 0; i <= parts.numBlocks; i++)
+      h = residualBlock(at(`block${i}`), concat([h, left.pop()!], 1), embedding, levelBlock(parts, level));
   }
   return h;
 }

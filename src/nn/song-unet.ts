@@ -2,6 +2,7 @@
  * The U-Net of Song et al. (2021) as re-implemented by Karras et al. (2022): DDPM++ and NCSN++ and all between. Blocks
  * are summed with a factor √½; an auxiliary path may carry the image down and the output up beside the features.
  */
+import { ConfigError } from "../errors/index.ts";
 import { concat, type Expr, firUp } from "../graph/index.ts";
 import { counts, halvable, levelChannels, member } from "./admissible.ts";
 import { type BlockInit, type BlockOptions, residualBlock } from "./block.ts";
@@ -38,7 +39,7 @@ export interface SongUNetConfig {
   readonly encoder?: AuxEncoder;
   /** Default `standard`. */
   readonly decoder?: AuxDecoder;
-  /** Taps of the resampling filter; default [1, 1]. */
+  /** Taps of the resampling filter, an even number of them; default [1, 1]. */
   readonly resampleFilter?: readonly number[];
 }
 
@@ -123,6 +124,8 @@ export const songUNet: Network<SongUNetConfig> = (s, inputs, config) => {
   const { outChannels = inputs.x.shape[1], dropout = 0, resampleFilter: filter = [1, 1] } = config;
   const { encoder = "standard", decoder = "standard" } = config;
   counts("song-unet", { numBlocks, outChannels });
+  if (filter.length === 0 || filter.length % 2 !== 0 || filter.reduce((a, b) => a + b, 0) === 0)
+    throw new ConfigError(`song-unet: resampleFilter must have an even number of taps and a sum; got [${filter}].`);
   member("song-unet: encoder", encoder, encoders);
   member("song-unet: decoder", decoder, decoders);
   const channels = levelChannels("song-unet", modelChannels, channelMult);

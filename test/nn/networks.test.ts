@@ -255,6 +255,7 @@ test("mistakes in a config or size name what would do", () => {
     [() => song({ embedding: { type: "sine" } }), /embedding: must be one of positional, fourier, zero/],
     [() => song({ embedding: { type: "fourier", frequencies: [1] } }), /take 64 frequencies; got 1/],
     [() => song({ modelChannels: 7 }), /channels must be even/],
+    [() => song({ resampleFilter: [1, 2, 1] }), /even number of taps and a sum; got \[1,2,1\]/],
     [() => song({ dropout: 1 }), /dropout: must be in \[0, 1\); got 1/],
     [() => buildNetwork({ type: "mlp" }, { batch: 1, shape: [3, 8, 8] }), /takes points/],
     [() => buildNetwork({ type: "unet" } as never, { batch: 1, shape: [2] }), /network: must be one of song-unet/],

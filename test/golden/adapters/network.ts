@@ -85,6 +85,8 @@ const plain = (x: Input, f: (x: Expr) => Expr) => {
   return { out: tensor(y, evaluate([y], { x: data })[0]) };
 };
 
+const biased = ({ bias }: Input) => (bias ?? null) !== null;
+
 const blocks: Readonly<Record<string, (given: Input) => unknown>> = {
   "positional-embedding": ({ x, channels, ...options }) => plain(x, (e) => positionalEmbedding(e, channels, options)),
   "fourier-embedding": ({ x, frequencies }) => plain(x, (e) => fourierEmbedding(e, frequencies)),
@@ -94,7 +96,7 @@ const blocks: Readonly<Record<string, (given: Input) => unknown>> = {
     const [out, derivative] = evaluate([e.silu(), ...gradients(e.silu().sum(), [e])], { x });
     return { out, derivative };
   },
-  linear: (given) => layer((s, x) => linear(s, x, given.weight.shape[0]), given),
+  linear: (given) => layer((s, x) => linear(s, x, given.weight.shape[0], { bias: biased(given) }), given),
   conv2d: (given) => {
     const { kernel, filter, fused } = given;
     const resample = given.resample ?? undefined;
@@ -104,14 +106,21 @@ const blocks: Readonly<Record<string, (given: Input) => unknown>> = {
           ? resample
             ? resampled(x, resample, filter)
             : x
-          : conv(s, x, { outChannels: given.weight.shape[0], kernel, filter, fused, ...(resample && { resample }) }),
+          : conv(s, x, {
+              bias: biased(given),
+              outChannels: given.weight.shape[0],
+              kernel,
+              filter,
+              fused,
+              ...(resample && { resample }),
+            }),
       given,
     );
   },
   "strided-conv2d": (given) =>
     layer((s, x) => {
       const [outChannels, , kernel] = given.weight.shape;
-      return conv(s, x, { outChannels, kernel, stride: given.stride, pad: given.padding });
+      return conv(s, x, { bias: biased(given), outChannels, kernel, stride: given.stride, pad: given.padding });
     }, given),
   "average-pool-2x2": ({ x }) => plain(x, (e) => firDown(e, [1, 1])),
   "nearest-upsample-2x": ({ x }) => plain(x, (e) => firUp(e, [1, 1])),
@@ -179,12 +188,15 @@ const runtime: Engine = async (nodes, feeds) => {
 export async function wholeNetwork(given: Input, engine: Engine = runtime) {
   const config = configs[given.config.type](given.config, given);
   const { a, b, shape } = given.x;
-  const labels = given.classLabels ?? (given.classes && oneHot(given.classes, given.config.numClasses));
+  const { labelDim = 0, augmentDim = 0, numClasses } = given.config;
+  // Labels that are left out of a network that takes them are rows of zeros.
+  const zeros = (n: number) => (n > 0 ? filled([shape[0], n], () => 0) : undefined);
+  const labels = given.classLabels ?? (given.classes ? oneHot(given.classes, numClasses) : zeros(labelDim));
   const values: Record<string, Tensor | undefined> = {
     x: filled(shape, (i) => Math.sin(a * i + b)),
     noise: { shape: [shape[0]], data: Float64Array.from(given.noiseLabels ?? given.timesteps) },
     labels,
-    augment: given.augmentLabels,
+    augment: given.augmentLabels ?? zeros(augmentDim),
   };
   const present = Object.entries(values).flatMap(([name, value]) => (value ? [[name, value] as const] : []));
   const inputs = Object.fromEntries(present.map(([name, value]) => [name, node(name, value)]));
