@@ -11,6 +11,11 @@ export function positive(where: string, value: number): number {
   return admit(where, value, Number.isFinite(value) && value > 0, "a number above 0");
 }
 
+/** A finite number of at least 0. */
+export function notNegative(where: string, value: number): number {
+  return admit(where, value, Number.isFinite(value) && value >= 0, "a number of at least 0");
+}
+
 /** A number strictly between 0 and 1. */
 export function fraction(where: string, value: number): number {
   return admit(where, value, value > 0 && value < 1, "a number between 0 and 1, both excluded");

@@ -21,7 +21,7 @@ export interface VdmSample {
 
 /** The bound of one sample and its three terms in nats, summed over dimensions. */
 export interface VdmBound {
-  /** The time of z: u itself, or ⌈uT⌉/T. */
+  /** The time of z: u itself, or ⌈uT⌉/T, at least 1/T. */
   readonly t: number;
   readonly logSnr: number;
   readonly z: Float64Array;
@@ -46,7 +46,7 @@ export async function vdmBound(
   { schedule, steps }: VdmOptions,
 ): Promise<VdmBound> {
   const clean = Float64Array.from(bytes, (byte) => pixelConventions.vdm.toFloat(byte));
-  const t = steps === undefined ? u : Math.ceil(u * steps) / steps;
+  const t = steps === undefined ? u : Math.max(1, Math.ceil(u * steps)) / steps;
   const logSnr = schedule.logSnr(t);
   const z = noised({ alpha: Math.sqrt(sigmoid(logSnr)), sigma: Math.sqrt(sigmoid(-logSnr)) }, clean, noise);
   const predicted = await model(z, logSnr);
@@ -54,7 +54,7 @@ export async function vdmBound(
   const rate =
     steps === undefined
       ? 1 / schedule.density(logSnr) // γ′(t)
-      : steps * Math.expm1(schedule.logSnr(Math.max(0, t - 1 / steps)) - logSnr);
+      : steps * Math.expm1(schedule.logSnr(t - 1 / steps) - logSnr);
   const diffusion = 0.5 * rate * error;
   const latent = vdmLatent(clean, schedule.min);
   const reconstruction = vdmReconstruction(bytes, noise0, schedule.max);

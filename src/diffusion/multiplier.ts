@@ -4,7 +4,7 @@
  * multiplier of the error in ε; the forms for x, v and the other predictions follow from the identities between errors.
  */
 import { unknownName } from "../errors/index.ts";
-import { positive } from "./admissible.ts";
+import { notNegative, positive } from "./admissible.ts";
 import { alphaOf, type PathType } from "./kernel.ts";
 import { errorFactor, type Prediction } from "./prediction.ts";
 import { sigmoid } from "./special.ts";
@@ -43,8 +43,8 @@ const multipliers: { readonly [T in MultiplierSpec["type"]]: (spec: Spec<T>) => 
   simple: () => () => 1,
   /** Choi et al. (2022): 1/(k + SNR)^γ. They publish k = 1 with γ = ½ and γ = 1. */
   p2: ({ gamma = 1, k = 1 }) => {
-    positive("multiplier p2: gamma", gamma);
-    positive("multiplier p2: k", k);
+    notNegative("multiplier p2: gamma", gamma);
+    notNegative("multiplier p2: k", k);
     return (logSnr) => (k + Math.exp(logSnr)) ** -gamma;
   },
   /** Hang et al. (2023): min(SNR, γ) on x. */
