@@ -76,7 +76,6 @@ export { type EulerAncestralOptions, type EulerOptions, euler, eulerAncestral } 
 export type { Predicts, Update } from "./exponential.ts";
 export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridNames, sigmaSteps } from "./grids.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
-export { type Gaussian, gaussianDenoiser, gaussianFlow, type Level, type Mixture, mixtureDenoiser } from "./ideal.ts";
 export { slerp, tempered } from "./latent.ts";
 export { type LmsOptions, lms, lmsOptions } from "./lms.ts";
 export type { Handed } from "./noise.ts";

@@ -6,7 +6,6 @@ import {
   type Denoise,
   evaluations,
   finish,
-  gaussianFlow,
   leastSteps,
   type Option,
   type SamplerName,
@@ -14,7 +13,7 @@ import {
   samplers,
   solve,
 } from "../../src/sampling/index.ts";
-import { data, exact, ideal, karras, measuredOrder, moments } from "./gaussian.ts";
+import { data, exact, flow, ideal, karras, measuredOrder, moments } from "./gaussian.ts";
 
 /** Each sampler without added noise (order and flow are tested), and with it (the law of its samples is tested). */
 interface Setting {
@@ -49,7 +48,7 @@ const settings: { readonly [K in SamplerName]: Setting } = {
   consistency: {
     sde: { type: "consistency" },
     // The exact consistency function: the ODE's solution at sigmaMin.
-    denoise: (x, sigma) => gaussianFlow(x, data, { alpha: 1, sigma }, { alpha: 1, sigma: 0.002 }),
+    denoise: (x, sigma) => flow(x, sigma, 0.002),
   },
   ddim: { ode: { type: "ddim" }, sde: { type: "ddim", eta: 1 } },
   ancestral: { sde: { type: "ancestral" } },

@@ -1,5 +1,5 @@
 /** Samplers on a ladder of noise levels: each vector's options become one call. */
-import { betasFromSigmas } from "../../../src/diffusion/index.ts";
+import { betasFromSigmas, gaussian } from "../../../src/diffusion/index.ts";
 import {
   type AdaptiveStep,
   ancestralSplit,
@@ -20,7 +20,6 @@ import {
   euler,
   eulerAncestral,
   finish,
-  gaussianFlow,
   heun,
   karrasSigmas,
   lms,
@@ -68,7 +67,7 @@ export async function runLadder<O>(
 
 /** The closed-form solution at noise level 0, where there is one. */
 function exact(model: Input, start: Float64Array, sigma: number): Float64Array | undefined {
-  if (model.type === "gaussian") return gaussianFlow(start, model, { alpha: 1, sigma }, { alpha: 1, sigma: 0 });
+  if (model.type === "gaussian") return gaussian({ mean: model.mean, std: model.std }).flow(start, sigma, 0);
   return undefined;
 }
 
