@@ -22,6 +22,8 @@ export interface Attempt {
   /** Time of each system. */
   readonly t: Float64Array;
   readonly y: Float64Array;
+  /** How far the attempt went in t, with its sign; 0 for a finished system. */
+  readonly h: Float64Array;
   /** dy/dt at the start of the attempt. */
   readonly slope: Float64Array;
   /** Steps kept, and thrown away, so far, of each system. */
@@ -98,15 +100,16 @@ export async function* dormandPrince(
         rejected[s]++;
       }
     }
-    yield { t, y, slope: before, accepted, rejected };
+    yield { t, y, h, slope: before, accepted, rejected };
   }
 
-  /** y + h Σ wᵢ kᵢ, system by system. */
+  /** y + h (Σ wᵢ kᵢ), system by system. Multiplying by h last keeps rounding out of the weights, where errors cancel. */
   function advance(start: Float64Array, h: Float64Array, slopes: readonly Float64Array[], weights: readonly number[]) {
     const out = new Float64Array(start.length);
     for (let s = 0; s < systems; s++) {
-      const terms = weights.flatMap((w, i): Term[] => (w === 0 ? [] : [[h[s] * w, row(slopes[i], s)]]));
-      combine(row(out, s), [1, row(start, s)], ...terms);
+      const target = row(out, s);
+      combine(target, ...weights.flatMap((w, i): Term[] => (w === 0 ? [] : [[w, row(slopes[i], s)]])));
+      combine(target, [h[s], target], [1, row(start, s)]);
     }
     return out;
   }

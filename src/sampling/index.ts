@@ -75,23 +75,43 @@ export { type EpsilonScale, epsilonScaled, linearScale } from "./epsilon-scaling
 export { type EulerAncestralOptions, type EulerOptions, euler, eulerAncestral } from "./euler.ts";
 export type { Predicts, Update } from "./exponential.ts";
 export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridNames, sigmaSteps } from "./grids.ts";
+export { type EulerMaruyamaOptions, eulerMaruyama, eulerMaruyamaOptions } from "./euler-maruyama.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
 export { slerp, tempered } from "./latent.ts";
 export { type LmsOptions, lms, lmsOptions } from "./lms.ts";
 export type { Handed } from "./noise.ts";
 export type { Given, Option, OptionTable, Resolved } from "./options.ts";
 export { type PlmsOptions, type PndmOptions, plms, plmsOptions, plmsUpdates, pndm, pndmOptions } from "./pndm.ts";
+export type { PathSampler, PathStep } from "./path-sampler.ts";
+export {
+  type PredictorCorrectorHanded,
+  type PredictorCorrectorOptions,
+  predictorCorrector,
+  predictorCorrectorOptions,
+} from "./predictor-corrector.ts";
 export { type Estimate, estimate, type Process, probabilityFlow, sigmaProcess } from "./probability-flow.ts";
-export { type DenoiseEach, oneByOne, rk45, rk45Each } from "./rk45.ts";
+export {
+  type DenoiseEach,
+  oneByOne,
+  type Rk45PathOptions,
+  rk45,
+  rk45Each,
+  rk45Path,
+  rk45PathOptions,
+} from "./rk45.ts";
 export type { AdaptiveStep, Sampler } from "./sampler.ts";
 export {
   evaluations,
   leastSteps,
+  type PathSamplerName,
+  type PathSamplerSpec,
+  pathSamplers,
   type SamplerMember,
   type SamplerName,
   type SamplerSpec,
   samplers,
   solve,
+  solvePath,
 } from "./samplers.ts";
 export { type SolverGrid, type Spacing, sigmaAt, solverSigmas, solverSpacingNames } from "./solver-grid.ts";
 export { type UnipcOptions, unipc, unipcOptions } from "./unipc.ts";

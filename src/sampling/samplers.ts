@@ -1,4 +1,5 @@
-/** The table of samplers on a ladder of noise levels: what a recipe, a flag or a menu may name. */
+/** The tables of samplers, on a ladder of noise levels and along a path: what a recipe, a flag or a menu may name. */
+import type { Path } from "../diffusion/index.ts";
 import { unknownName } from "../errors/index.ts";
 import { ancestral, ancestralOptions } from "./ancestral.ts";
 import { ancestralNoiseOptions } from "./ancestral-noise.ts";
@@ -18,24 +19,30 @@ import { dpmpp2m, dpmpp2mSde, dpmpp2mSdeOptions, dpmpp3mSde, dpmpp3mSdeOptions }
 import { dpmppSde, dpmppSdeOptions } from "./dpmpp-sde.ts";
 import { edmAblation, edmAblationOptions } from "./edm-ablation.ts";
 import { euler, eulerAncestral } from "./euler.ts";
+import { eulerMaruyama, eulerMaruyamaOptions } from "./euler-maruyama.ts";
 import { heun, heunOptions } from "./heun.ts";
 import { lms, lmsOptions } from "./lms.ts";
 import type { Handed } from "./noise.ts";
 import { type Given, type OptionTable, type Resolved, resolve } from "./options.ts";
 import { plms, plmsOptions, pndm, pndmOptions } from "./pndm.ts";
-import { rk45 } from "./rk45.ts";
+import type { PathSampler, PathStep } from "./path-sampler.ts";
+import { type PredictorCorrectorHanded, predictorCorrector, predictorCorrectorOptions } from "./predictor-corrector.ts";
+import { rk45, rk45Path, rk45PathOptions } from "./rk45.ts";
 import type { Sampler } from "./sampler.ts";
 import { unipc, unipcOptions } from "./unipc.ts";
 
 /** What is known about a sampler. */
-export interface SamplerMember<T extends OptionTable> {
-  readonly sample: Sampler<Given<T> & Handed>;
+export interface SamplerMember<T extends OptionTable, S = Sampler<Given<T> & Handed>> {
+  readonly sample: S;
   readonly options: T;
   /** Order of convergence with all added noise turned off; 0 where steps are no discretisation of the ODE. */
   readonly order: number;
   /** Whether it draws noise: whatever its options say, depending on them, or not at all. */
   readonly noise: "always" | "optional" | "never";
-  /** Network evaluations (NFE) of a run over `steps` steps that ends at 0; undefined where they are chosen as it runs. */
+  /**
+   * Network evaluations (NFE) of a run over `steps` steps, of a ladder that ends at 0; undefined where they are chosen as
+   * it runs.
+   */
   readonly evaluations: (steps: number, options: Resolved<T>) => number | undefined;
   readonly source: string;
   /** Fewest steps of a run that ends at 0; 1 if absent. */
@@ -270,6 +277,46 @@ export const samplers = {
   }),
 } as const;
 
+const pathMember = <const T extends OptionTable, H extends Handed>(
+  entry: SamplerMember<T, PathSampler<Given<T> & H>>,
+) => entry;
+
+/** All samplers along a path, by name. */
+export const pathSamplers = {
+  "predictor-corrector": pathMember({
+    sample: predictorCorrector,
+    options: predictorCorrectorOptions,
+    order: 0,
+    noise: "always",
+    evaluations: (n, { predictor, corrector, correctorSteps }) =>
+      n * ((predictor === "none" ? 0 : 1) + (corrector === "none" ? 0 : correctorSteps)),
+    source: "Song et al. (2021), Algorithms 1–5",
+  }),
+  "euler-maruyama": pathMember({
+    sample: eulerMaruyama,
+    options: eulerMaruyamaOptions,
+    order: 1,
+    noise: "optional",
+    evaluations: one,
+    source: "Song et al. (2021), eq. 6 and 13",
+  }),
+  rk45: pathMember({
+    sample: rk45Path,
+    options: rk45PathOptions,
+    order: 5,
+    noise: "never",
+    evaluations: () => undefined,
+    source: "Dormand and Prince (1980); Song et al. (2021)",
+  }),
+} as const;
+
+export type PathSamplerName = keyof typeof pathSamplers;
+
+/** A path sampler by name and options: plain data, what a config file holds. */
+export type PathSamplerSpec = {
+  [K in PathSamplerName]: { readonly type: K } & Given<(typeof pathSamplers)[K]["options"]>;
+}[PathSamplerName];
+
 export type SamplerName = keyof typeof samplers;
 
 /** A sampler by name and options: plain data, what a config file holds. */
@@ -291,6 +338,24 @@ export function solve(
   if (typeof spec === "function") return spec(denoise, x, sigmas, handed as never);
   const { type, ...options } = spec;
   return memberOf(type).sample(denoise, x, sigmas, { ...options, ...handed });
+}
+
+/**
+ * Runs a path sampler given as a spec or as a function, from z at t = 1.
+ * @throws ConfigError for an unknown name, here; for anything else it cannot use, at the first step.
+ */
+export function solvePath(
+  spec: PathSamplerSpec | PathSampler<never>,
+  denoise: Denoise,
+  z: Float64Array,
+  path: Path,
+  handed: PredictorCorrectorHanded = {},
+): AsyncGenerator<PathStep> {
+  if (typeof spec === "function") return spec(denoise, z, path, handed as never);
+  const { type, ...options } = spec;
+  if (!Object.hasOwn(pathSamplers, type)) throw unknownName("path sampler", type, Object.keys(pathSamplers));
+  const sample: PathSampler<never> = pathSamplers[type].sample;
+  return sample(denoise, z, path, { ...options, ...handed } as never);
 }
 
 /** Network evaluations of a run over `steps` steps that ends at 0; undefined for samplers that choose as they run. */
