@@ -3,9 +3,9 @@ import type { Path } from "../diffusion/index.ts";
 import { combine } from "./combine.ts";
 import type { Denoise } from "./denoise.ts";
 import { checkSamples } from "./ladder.ts";
-import { type Handed, kick, needNoise } from "./noise.ts";
+import { kick, needNoise } from "./noise.ts";
 import { type Given, type OptionTable, resolve } from "./options.ts";
-import { type PathStep, pathOptions } from "./path-sampler.ts";
+import { type PathHanded, type PathStep, pathOptions } from "./path-sampler.ts";
 import { estimate } from "./probability-flow.ts";
 
 export const eulerMaruyamaOptions = {
@@ -13,7 +13,7 @@ export const eulerMaruyamaOptions = {
   eta: { type: "number", default: 1, min: 0, about: "share of noise: 1 is the reverse SDE, 0 the ODE" },
 } as const satisfies OptionTable;
 
-export type EulerMaruyamaOptions = Given<typeof eulerMaruyamaOptions> & Handed;
+export type EulerMaruyamaOptions = Given<typeof eulerMaruyamaOptions> & PathHanded;
 
 /**
  * Integrates dz = (f z − ½(1 + η²) g² ∇ ln p) dt + η g dw back in time, in equal steps; all η have the same marginals
@@ -24,7 +24,7 @@ export async function* eulerMaruyama(
   denoise: Denoise,
   z: Float64Array,
   path: Path,
-  { noise, ...given }: EulerMaruyamaOptions = {},
+  { noise, samples: _, ...given }: EulerMaruyamaOptions = {},
 ): AsyncGenerator<PathStep> {
   const where = "euler-maruyama";
   checkSamples(where, z);

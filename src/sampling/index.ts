@@ -73,18 +73,17 @@ export { type DynamicThresholdOptions, dynamicallyThresholded, dynamicThreshold 
 export { type EdmAblationOptions, edmAblation, edmAblationOptions } from "./edm-ablation.ts";
 export { type EpsilonScale, epsilonScaled, linearScale } from "./epsilon-scaling.ts";
 export { type EulerAncestralOptions, type EulerOptions, euler, eulerAncestral } from "./euler.ts";
+export { type EulerMaruyamaOptions, eulerMaruyama, eulerMaruyamaOptions } from "./euler-maruyama.ts";
 export type { Predicts, Update } from "./exponential.ts";
 export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridNames, sigmaSteps } from "./grids.ts";
-export { type EulerMaruyamaOptions, eulerMaruyama, eulerMaruyamaOptions } from "./euler-maruyama.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
 export { slerp, tempered } from "./latent.ts";
 export { type LmsOptions, lms, lmsOptions } from "./lms.ts";
 export type { Handed } from "./noise.ts";
 export type { Given, Option, OptionTable, Resolved } from "./options.ts";
+export type { PathHanded, PathSampler, PathStep } from "./path-sampler.ts";
 export { type PlmsOptions, type PndmOptions, plms, plmsOptions, plmsUpdates, pndm, pndmOptions } from "./pndm.ts";
-export type { PathSampler, PathStep } from "./path-sampler.ts";
 export {
-  type PredictorCorrectorHanded,
   type PredictorCorrectorOptions,
   predictorCorrector,
   predictorCorrectorOptions,

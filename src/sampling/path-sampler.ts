@@ -1,6 +1,7 @@
 /** The signature of samplers that follow a path in its own time, from t = 1 down. */
 import type { Path } from "../diffusion/index.ts";
 import type { Denoise, Step } from "./denoise.ts";
+import type { Handed } from "./noise.ts";
 
 /** A step of a path sampler. Here `x` is z = α x + σ ε, which near t = 0 is a sample; `sigma` is σ/α, as everywhere. */
 export interface PathStep extends Step {
@@ -17,6 +18,12 @@ export type PathSampler<Options> = (
   path: Path,
   options?: Options,
 ) => AsyncGenerator<PathStep>;
+
+/** What a path sampler is handed besides its options. */
+export interface PathHanded extends Handed {
+  /** How many samples the batch has. Only the Langevin corrector asks, for its mean norms. */
+  readonly samples?: number;
+}
 
 /** Options that the samplers with fixed steps share. */
 export const pathOptions = {

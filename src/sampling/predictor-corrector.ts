@@ -4,9 +4,9 @@ import { ConfigError } from "../errors/index.ts";
 import { combine } from "./combine.ts";
 import type { Denoise } from "./denoise.ts";
 import { checkSamples } from "./ladder.ts";
-import { type Handed, kick, needNoise } from "./noise.ts";
+import { kick, needNoise } from "./noise.ts";
 import { type Given, type OptionTable, type Resolved, resolve } from "./options.ts";
-import { type PathStep, pathOptions } from "./path-sampler.ts";
+import { type PathHanded, type PathStep, pathOptions } from "./path-sampler.ts";
 import { type Estimate, estimate } from "./probability-flow.ts";
 
 export const predictorCorrectorOptions = {
@@ -27,13 +27,7 @@ export const predictorCorrectorOptions = {
   correctorSteps: { type: "integer", default: 1, min: 1, about: "corrector steps at each time" },
 } as const satisfies OptionTable;
 
-/** What the sampler is handed besides its options. */
-export interface PredictorCorrectorHanded extends Handed {
-  /** How many samples the batch has; the Langevin corrector needs it for its mean norms. */
-  readonly samples?: number;
-}
-
-export type PredictorCorrectorOptions = Given<typeof predictorCorrectorOptions> & PredictorCorrectorHanded;
+export type PredictorCorrectorOptions = Given<typeof predictorCorrectorOptions> & PathHanded;
 
 /** A predictor's step as factors: the mean is `x` z + `score` ∇ ln p, and `noise` the standard deviation added to it. */
 interface Prediction {

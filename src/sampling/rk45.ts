@@ -6,7 +6,7 @@ import { type DormandPrinceOptions, dormandPrince, dormandPrinceOptions, type Fi
 import { checkSamples, checkStart, ends } from "./ladder.ts";
 import type { Handed } from "./noise.ts";
 import { type Given, type OptionTable, resolve } from "./options.ts";
-import { type PathStep, pathOptions } from "./path-sampler.ts";
+import { type PathHanded, type PathStep, pathOptions } from "./path-sampler.ts";
 import { probabilityFlow } from "./probability-flow.ts";
 import type { AdaptiveStep } from "./sampler.ts";
 
@@ -102,7 +102,7 @@ async function* integrate(
 /** How exactly `rk45Path` integrates, and the time at which it stops. */
 export const rk45PathOptions = { ...dormandPrinceOptions, end: pathOptions.end } as const satisfies OptionTable;
 
-export type Rk45PathOptions = Given<typeof rk45PathOptions> & Handed;
+export type Rk45PathOptions = Given<typeof rk45PathOptions> & PathHanded;
 
 /**
  * The probability-flow ODE of any path in the path's own time, from 1 to `end`, with steps common to the whole batch:
@@ -112,7 +112,7 @@ export async function* rk45Path(
   denoise: Denoise,
   z: Float64Array,
   path: Path,
-  { noise: _, ...given }: Rk45PathOptions = {},
+  { noise: _, samples: __, ...given }: Rk45PathOptions = {},
 ): AsyncGenerator<PathStep & { readonly rejected: number }> {
   checkSamples("rk45", z);
   const { end, ...options } = resolve("rk45", rk45PathOptions, given);

@@ -24,9 +24,9 @@ import { heun, heunOptions } from "./heun.ts";
 import { lms, lmsOptions } from "./lms.ts";
 import type { Handed } from "./noise.ts";
 import { type Given, type OptionTable, type Resolved, resolve } from "./options.ts";
+import type { PathHanded, PathSampler, PathStep } from "./path-sampler.ts";
 import { plms, plmsOptions, pndm, pndmOptions } from "./pndm.ts";
-import type { PathSampler, PathStep } from "./path-sampler.ts";
-import { type PredictorCorrectorHanded, predictorCorrector, predictorCorrectorOptions } from "./predictor-corrector.ts";
+import { predictorCorrector, predictorCorrectorOptions } from "./predictor-corrector.ts";
 import { rk45, rk45Path, rk45PathOptions } from "./rk45.ts";
 import type { Sampler } from "./sampler.ts";
 import { unipc, unipcOptions } from "./unipc.ts";
@@ -277,9 +277,7 @@ export const samplers = {
   }),
 } as const;
 
-const pathMember = <const T extends OptionTable, H extends Handed>(
-  entry: SamplerMember<T, PathSampler<Given<T> & H>>,
-) => entry;
+const pathMember = <const T extends OptionTable>(entry: SamplerMember<T, PathSampler<Given<T> & PathHanded>>) => entry;
 
 /** All samplers along a path, by name. */
 export const pathSamplers = {
@@ -349,7 +347,7 @@ export function solvePath(
   denoise: Denoise,
   z: Float64Array,
   path: Path,
-  handed: PredictorCorrectorHanded = {},
+  handed: PathHanded = {},
 ): AsyncGenerator<PathStep> {
   if (typeof spec === "function") return spec(denoise, z, path, handed as never);
   const { type, ...options } = spec;

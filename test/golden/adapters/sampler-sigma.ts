@@ -30,6 +30,7 @@ import {
 } from "../../../src/sampling/index.ts";
 import { given, ideal } from "../models.ts";
 import type { Adapters, Tensor } from "../vectors.ts";
+import { ancestralCase, ddimCase } from "./sampler-discrete.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: vectors of one family differ in their options
 type Input = any;
@@ -147,7 +148,8 @@ export const samplerSigma: Adapters = {
     return runLadder(edmAblation, model, times(latents, sigmas[0]), sigmas, { ...options, ...betas });
   },
   "sampler.edm-heun": edmHeun,
-  "sampler.epsilon-scaling": ({ sampler, ...input }: Input) => edmHeun(input),
+  "sampler.epsilon-scaling": ({ sampler, ...input }: Input) =>
+    sampler === "ddim" ? ddimCase(input) : sampler === "ddpm" ? ancestralCase(input) : edmHeun(input),
   "sampler.euler": ladder(euler),
   "sampler.euler-ancestral": ladder(eulerAncestral),
   "sampler.heun": ladder(heun),
