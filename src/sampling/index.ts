@@ -82,6 +82,7 @@ export { type LmsOptions, lms, lmsOptions } from "./lms.ts";
 export type { Handed } from "./noise.ts";
 export type { Given, Option, OptionTable, Resolved } from "./options.ts";
 export type { PathHanded, PathSampler, PathStep } from "./path-sampler.ts";
+export { type PathSamplerName, type PathSamplerSpec, pathSamplers, solvePath } from "./path-samplers.ts";
 export { type PlmsOptions, type PndmOptions, plms, plmsOptions, plmsUpdates, pndm, pndmOptions } from "./pndm.ts";
 export {
   type PredictorCorrectorOptions,
@@ -102,15 +103,11 @@ export type { AdaptiveStep, Sampler } from "./sampler.ts";
 export {
   evaluations,
   leastSteps,
-  type PathSamplerName,
-  type PathSamplerSpec,
-  pathSamplers,
   type SamplerMember,
   type SamplerName,
   type SamplerSpec,
   samplers,
   solve,
-  solvePath,
 } from "./samplers.ts";
 export { type SolverGrid, type Spacing, sigmaAt, solverSigmas, solverSpacingNames } from "./solver-grid.ts";
 export { type UnipcOptions, unipc, unipcOptions } from "./unipc.ts";

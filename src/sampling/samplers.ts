@@ -1,5 +1,4 @@
-/** The tables of samplers, on a ladder of noise levels and along a path: what a recipe, a flag or a menu may name. */
-import type { Path } from "../diffusion/index.ts";
+/** The table of samplers on a ladder of noise levels: what a recipe, a flag or a menu may name. */
 import { unknownName } from "../errors/index.ts";
 import { ancestral, ancestralOptions } from "./ancestral.ts";
 import { ancestralNoiseOptions } from "./ancestral-noise.ts";
@@ -19,15 +18,12 @@ import { dpmpp2m, dpmpp2mSde, dpmpp2mSdeOptions, dpmpp3mSde, dpmpp3mSdeOptions }
 import { dpmppSde, dpmppSdeOptions } from "./dpmpp-sde.ts";
 import { edmAblation, edmAblationOptions } from "./edm-ablation.ts";
 import { euler, eulerAncestral } from "./euler.ts";
-import { eulerMaruyama, eulerMaruyamaOptions } from "./euler-maruyama.ts";
 import { heun, heunOptions } from "./heun.ts";
 import { lms, lmsOptions } from "./lms.ts";
 import type { Handed } from "./noise.ts";
 import { type Given, type OptionTable, type Resolved, resolve } from "./options.ts";
-import type { PathHanded, PathSampler, PathStep } from "./path-sampler.ts";
 import { plms, plmsOptions, pndm, pndmOptions } from "./pndm.ts";
-import { predictorCorrector, predictorCorrectorOptions } from "./predictor-corrector.ts";
-import { rk45, rk45Path, rk45PathOptions } from "./rk45.ts";
+import { rk45 } from "./rk45.ts";
 import type { Sampler } from "./sampler.ts";
 import { unipc, unipcOptions } from "./unipc.ts";
 
@@ -109,6 +105,7 @@ export const samplers = {
     noise: "never",
     evaluations: (n, { evaluations }) => evaluations || n,
     source: `${dpm}, §3.4`,
+    leastSteps: () => 2,
   }),
   "dpm-adaptive": member({
     sample: dpmAdaptive,
@@ -117,6 +114,7 @@ export const samplers = {
     noise: "never",
     evaluations: () => undefined,
     source: `${dpm}, App. C; ${kDiffusion}`,
+    leastSteps: () => 2,
   }),
   rk45: member({
     sample: rk45,
@@ -125,6 +123,7 @@ export const samplers = {
     noise: "never",
     evaluations: () => undefined,
     source: "Dormand and Prince (1980); Song et al. (2021)",
+    leastSteps: () => 2,
   }),
   "dpm++2m": member({
     sample: dpmpp2m,
@@ -277,44 +276,6 @@ export const samplers = {
   }),
 } as const;
 
-const pathMember = <const T extends OptionTable>(entry: SamplerMember<T, PathSampler<Given<T> & PathHanded>>) => entry;
-
-/** All samplers along a path, by name. */
-export const pathSamplers = {
-  "predictor-corrector": pathMember({
-    sample: predictorCorrector,
-    options: predictorCorrectorOptions,
-    order: 0,
-    noise: "always",
-    evaluations: (n, { predictor, corrector, correctorSteps }) =>
-      n * ((predictor === "none" ? 0 : 1) + (corrector === "none" ? 0 : correctorSteps)),
-    source: "Song et al. (2021), Algorithms 1–5",
-  }),
-  "euler-maruyama": pathMember({
-    sample: eulerMaruyama,
-    options: eulerMaruyamaOptions,
-    order: 1,
-    noise: "optional",
-    evaluations: one,
-    source: "Song et al. (2021), eq. 6 and 13",
-  }),
-  rk45: pathMember({
-    sample: rk45Path,
-    options: rk45PathOptions,
-    order: 5,
-    noise: "never",
-    evaluations: () => undefined,
-    source: "Dormand and Prince (1980); Song et al. (2021)",
-  }),
-} as const;
-
-export type PathSamplerName = keyof typeof pathSamplers;
-
-/** A path sampler by name and options: plain data, what a config file holds. */
-export type PathSamplerSpec = {
-  [K in PathSamplerName]: { readonly type: K } & Given<(typeof pathSamplers)[K]["options"]>;
-}[PathSamplerName];
-
 export type SamplerName = keyof typeof samplers;
 
 /** A sampler by name and options: plain data, what a config file holds. */
@@ -336,24 +297,6 @@ export function solve(
   if (typeof spec === "function") return spec(denoise, x, sigmas, handed as never);
   const { type, ...options } = spec;
   return memberOf(type).sample(denoise, x, sigmas, { ...options, ...handed });
-}
-
-/**
- * Runs a path sampler given as a spec or as a function, from z at t = 1.
- * @throws ConfigError for an unknown name, here; for anything else it cannot use, at the first step.
- */
-export function solvePath(
-  spec: PathSamplerSpec | PathSampler<never>,
-  denoise: Denoise,
-  z: Float64Array,
-  path: Path,
-  handed: PathHanded = {},
-): AsyncGenerator<PathStep> {
-  if (typeof spec === "function") return spec(denoise, z, path, handed as never);
-  const { type, ...options } = spec;
-  if (!Object.hasOwn(pathSamplers, type)) throw unknownName("path sampler", type, Object.keys(pathSamplers));
-  const sample: PathSampler<never> = pathSamplers[type].sample;
-  return sample(denoise, z, path, { ...options, ...handed } as never);
 }
 
 /** Network evaluations of a run over `steps` steps that ends at 0; undefined for samplers that choose as they run. */
