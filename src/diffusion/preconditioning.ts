@@ -2,13 +2,13 @@
  * Every network as a denoiser in the variance-exploding frame (Karras et al. 2022, Eq. 7), where a noisy sample is
  * x̃ = z/α = x + σ̃ ε: the one type through which training and sampling see all predictions on all paths.
  */
-import { unknownName } from "../errors/index.ts";
+import { ConfigError, unknownName } from "../errors/index.ts";
 import { positive } from "./admissible.ts";
 import { vpSigma } from "./beta.ts";
 import { type IddpmOptions, iddpmSigmas, nearestIndex } from "./iddpm.ts";
 import { alphaOf, type PathType } from "./kernel.ts";
 import { type NoiseLabel, type NoiseLabelSpec, noiseLabel } from "./label.ts";
-import { type Combination, type Prediction, targetOf } from "./prediction.ts";
+import { type Combination, conversion, type Prediction, targetOf } from "./prediction.ts";
 
 /** D(x̃; σ̃) = cSkip·x̃ + cOut·F(cIn·x̃; cNoise), at one noise level. */
 export interface Preconditioning {
@@ -25,7 +25,10 @@ export interface Preconditioning {
   readonly targetNoise: number;
 }
 
-/** The preconditioning at noise level σ̃ > 0. */
+/**
+ * The preconditioning at noise level σ̃ > 0. At σ̃ = ∞ (zero terminal SNR, α = 0) x̃ stands for the unit noise itself; only a
+ * plain prediction that holds x there has one, not ε.
+ */
 export type Precondition = (sigma: number) => Preconditioning;
 
 /** A preconditioning by name and constants. */
@@ -112,7 +115,15 @@ export function precondition(spec: PreconditioningSpec | Precondition): Precondi
 
 function preconditionOf<T extends Type>(type: T, spec: Spec<T>): Precondition {
   if (!Object.hasOwn(preconditionings, type)) throw unknownName("preconditioning: type", type, preconditioningNames);
-  return preconditionings[type](spec);
+  const at = preconditionings[type](spec);
+  return (sigma) => {
+    const found = at(sigma);
+    if (sigma === Number.POSITIVE_INFINITY && !(Number.isFinite(found.cSkip) && Number.isFinite(found.cOut)))
+      throw new ConfigError(
+        `preconditioning ${type}: the noise level is infinite (zero terminal SNR): only x, v and o predictions work there.`,
+      );
+    return found;
+  };
 }
 
 /** A network that sees z = α x̃ and predicts one of the six. */
@@ -123,6 +134,12 @@ function plain(spec: PredictionSpec<Prediction>): Precondition {
   const labelOf = noiseLabel(label);
   return (sigma) => {
     const alpha = alphaOf(path, sigma);
+    if (alpha === 0) {
+      const pure = { alpha, sigma: 1, sigmaData };
+      const target = targetOf(type, pure);
+      const { z, from } = conversion(type, "x", pure);
+      return { cSkip: z, cOut: from, cIn: 1, cNoise: labelOf(sigma), targetX: target.x, targetNoise: target.eps };
+    }
     return predicting(targetOf(type, { alpha, sigma: alpha * sigma, sigmaData }), sigma, alpha, labelOf(sigma));
   };
 }

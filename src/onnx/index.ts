@@ -1,3 +1,2 @@
-export { blockProbe } from "./block-probe.ts";
 export { lower } from "./lower.ts";
-export { type ModelOptions, toOnnx } from "./model.ts";
+export { toOnnx } from "./model.ts";

@@ -3,6 +3,7 @@
  * q(x' | x, x₀ = D). In the variance-exploding frame q has mean D + (σ'²/σ²)(x − D) and variance σ'²(1 − σ'²/σ²) on
  * every path, so DDPM and VDM are one sampler, with σ² = 1/ᾱ − 1 = e^γ.
  */
+import { isLearned, type ReverseVariance } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { combine } from "./combine.ts";
 import type { Denoise, Sigmas, Step } from "./denoise.ts";
@@ -18,9 +19,6 @@ export interface Leap {
   readonly before?: number | undefined;
 }
 
-/** The reverse variance, named as in the DDPM codes; "learned-range" lies between the other two. */
-export type VarianceType = "fixed-small" | "fixed-large" | "learned-range";
-
 /** Variance of q(x' | x, x₀): β̃ of DDPM over ᾱ'. It is 0 into σ' = 0, and σ'² from σ = ∞. */
 export const posteriorVariance = (sigma: number, next: number): number => next ** 2 * (1 - (next / sigma) ** 2);
 
@@ -28,15 +26,15 @@ export const posteriorVariance = (sigma: number, next: number): number => next *
 const stepVariance = ({ sigma, next }: Leap) =>
   sigma === Number.POSITIVE_INFINITY ? 1 + next ** 2 : ((sigma ** 2 - next ** 2) * (1 + next ** 2)) / (1 + sigma ** 2);
 
-/** β̃ of the step before: what the codes use in place of the vanishing one of the last step. */
-const borrowedVariance = ({ sigma, before }: Leap) =>
-  before === undefined ? 0 : posteriorVariance(before, sigma) / (1 + sigma ** 2);
+/** β̃ of the step before, or β without one: what DDPM takes in place of the vanishing β̃ of the last step. */
+const borrowedVariance = (leap: Leap) =>
+  leap.before === undefined ? stepVariance(leap) : posteriorVariance(leap.before, leap.sigma) / (1 + leap.sigma ** 2);
 
 /**
- * Σ of one step, over ᾱ', for each type; `output` is the network's v in [−1, 1]. A step into 0 draws no noise: there Σ
+ * Σ of one step, over ᾱ', for each type; `output` is the network's, for the learned ones. A step into 0 draws no noise: there Σ
  * matters to `gradient` alone, and all types but "fixed-small" take β̃ from the step before.
  */
-export const reverseVariances: { readonly [K in VarianceType]: (leap: Leap, output: number) => number } = {
+export const reverseVariances: { readonly [K in ReverseVariance]: (leap: Leap, output: number) => number } = {
   "fixed-small": ({ sigma, next }) => posteriorVariance(sigma, next),
   "fixed-large": (leap) => (leap.next > 0 ? stepVariance(leap) : borrowedVariance(leap)),
   /** ln Σ = frac·ln β + (1 − frac)·ln β̃, frac = (v + 1)/2 (Nichol and Dhariwal 2021, eq. 15). */
@@ -44,25 +42,23 @@ export const reverseVariances: { readonly [K in VarianceType]: (leap: Leap, outp
     const small = leap.next > 0 ? posteriorVariance(leap.sigma, leap.next) : borrowedVariance(leap);
     return small * (stepVariance(leap) / small) ** ((output + 1) / 2);
   },
+  learned: ({ next }, output) => Math.exp(output) * (1 + next ** 2),
 };
-
-/** The types of reverse variance. */
-export const varianceNames = Object.keys(reverseVariances) as readonly VarianceType[];
 
 export const ancestralOptions = {
   variance: {
     type: "choice",
     default: "fixed-small",
-    choices: ["fixed-small", "fixed-large", "learned-range"],
-    about: "posterior variance, the step's beta, or learned between them; the last two for VP paths",
+    choices: ["fixed-small", "fixed-large", "learned-range", "learned"],
+    about: "posterior variance, the step's beta, or learned; all but the first are those of a VP path",
   },
 } as const satisfies OptionTable;
 
 /** What ancestral sampling is handed: `noise` always, one draw for every step that ends above 0. */
 export interface AncestralHanded extends Handed {
   /**
-   * The network's variance output v in [−1, 1], one number or one per element; for "learned-range". Asked right after
-   * the denoiser with the same arguments, so a network with two outputs answers from the run it has just made.
+   * The network's output for learned variances, v in [−1, 1] or ln Σ: one number or one per element. Asked right after the
+   * denoiser with the same arguments, so a network with two outputs answers from the run it has just made.
    */
   readonly varianceOutput?: (x: Float64Array, sigma: number) => Promise<Float64Array | number> | Float64Array | number;
   /**
@@ -84,7 +80,7 @@ export interface AncestralStep extends Step {
 /**
  * Ancestral sampling: x' = D + (σ'²/σ²)(x − D) + √Σ·noise. With `sigmas` √(1/ᾱ − 1) it is DDPM, respaced or not; with
  * e^{γ/2} it is VDM. `sigmas[0]` may be ∞, as at zero terminal SNR: x is then the unit noise itself.
- * @throws ConfigError for noise levels that don't fall, without `noise`, or "learned-range" without `varianceOutput`.
+ * @throws ConfigError for noise levels that don't fall, without `noise`, or a learned variance without `varianceOutput`.
  */
 export async function* ancestral(
   denoise: Denoise,
@@ -95,14 +91,14 @@ export async function* ancestral(
   checkStart("ancestral", x, sigmas, { infinite: !gradient });
   const { variance } = resolve("ancestral", ancestralOptions, given);
   needNoise("ancestral", noise, "every step");
-  if (variance === "learned-range" && !varianceOutput)
-    throw new ConfigError('ancestral: variance "learned-range" needs the network\'s output: pass varianceOutput.');
+  if (isLearned(variance) && !varianceOutput)
+    throw new ConfigError(`ancestral: variance "${variance}" needs the network's output: pass varianceOutput.`);
 
   for (let index = 0; index + 1 < sigmas.length; index++) {
     const leap = { sigma: sigmas[index], next: sigmas[index + 1], before: sigmas[index - 1] };
     const { sigma, next } = leap;
     const denoised = await denoise(x, sigma);
-    const output = variance === "learned-range" && varianceOutput ? await varianceOutput(x, sigma) : 0;
+    const output = isLearned(variance) && varianceOutput ? await varianceOutput(x, sigma) : 0;
     const { mean, std } = ancestralLaw(leap, x, denoised, {
       variance: each(output, (v) => reverseVariances[variance](leap, v)),
       ...(gradient && { gradient: await gradient(x, sigma) }),

@@ -9,8 +9,6 @@ export {
   type Leap,
   posteriorVariance,
   reverseVariances,
-  type VarianceType,
-  varianceNames,
 } from "./ancestral.ts";
 export { type AncestralSplit, ancestralNoiseOptions, ancestralSplit } from "./ancestral-noise.ts";
 export { type AnnealedLangevinOptions, annealedLangevin, annealedLangevinOptions } from "./annealed-langevin.ts";
@@ -30,6 +28,18 @@ export {
   rhoRungeKuttaOptions,
 } from "./deis.ts";
 export { type Denoise, finish, type Noise, type Sigmas, type Step } from "./denoise.ts";
+export {
+  type Correction,
+  type Discriminator,
+  type DiscriminatorGuidedOptions,
+  type DiscriminatorHeunOptions,
+  type DiscriminatorRange,
+  discriminatorCorrection,
+  discriminatorGuided,
+  discriminatorHeun,
+  discriminatorHeunOptions,
+  type Verdict,
+} from "./discriminator.ts";
 export {
   type Attempt,
   type DormandPrinceOptions,
@@ -73,32 +83,43 @@ export { type DynamicThresholdOptions, dynamicallyThresholded, dynamicThreshold 
 export { type EdmAblationOptions, edmAblation, edmAblationOptions } from "./edm-ablation.ts";
 export { type EpsilonScale, epsilonScaled, linearScale } from "./epsilon-scaling.ts";
 export { type EulerAncestralOptions, type EulerOptions, euler, eulerAncestral } from "./euler.ts";
-export { type EulerMaruyamaOptions, eulerMaruyama, eulerMaruyamaOptions } from "./euler-maruyama.ts";
 export type { Predicts, Update } from "./exponential.ts";
 export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridNames, sigmaSteps } from "./grids.ts";
+export {
+  type ClassifierFreeOptions,
+  classifierFree,
+  classifierGuided,
+  type GuidanceInterval,
+  type GuideOptions,
+  guidanceActive,
+  guide,
+  type LogGradient,
+} from "./guidance.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
+export { type Gaussian, gaussianDenoiser, gaussianFlow, type Level, type Mixture, mixtureDenoiser } from "./ideal.ts";
 export { slerp, tempered } from "./latent.ts";
+export {
+  bitsPerDim,
+  bitsPerDimOffset,
+  byDifferences,
+  type JacobianProduct,
+  type Likelihood,
+  type LikelihoodOptions,
+  type LikelihoodStep,
+  likelihood,
+  likelihoodEnds,
+  likelihoodSteps,
+  natsPerDim,
+  type Quantization,
+  type Trace,
+} from "./likelihood.ts";
 export { type LmsOptions, lms, lmsOptions } from "./lms.ts";
+export { type Network, networkDenoiser } from "./network-denoiser.ts";
 export type { Handed } from "./noise.ts";
 export type { Given, Option, OptionTable, Resolved } from "./options.ts";
-export type { PathHanded, PathSampler, PathStep } from "./path-sampler.ts";
-export { type PathSamplerName, type PathSamplerSpec, pathSamplers, solvePath } from "./path-samplers.ts";
 export { type PlmsOptions, type PndmOptions, plms, plmsOptions, plmsUpdates, pndm, pndmOptions } from "./pndm.ts";
-export {
-  type PredictorCorrectorOptions,
-  predictorCorrector,
-  predictorCorrectorOptions,
-} from "./predictor-corrector.ts";
 export { type Estimate, estimate, type Process, probabilityFlow, sigmaProcess } from "./probability-flow.ts";
-export {
-  type DenoiseEach,
-  oneByOne,
-  type Rk45PathOptions,
-  rk45,
-  rk45Each,
-  rk45Path,
-  rk45PathOptions,
-} from "./rk45.ts";
+export { type DenoiseEach, oneByOne, rk45, rk45Each } from "./rk45.ts";
 export type { AdaptiveStep, Sampler } from "./sampler.ts";
 export {
   evaluations,
@@ -110,4 +131,13 @@ export {
   solve,
 } from "./samplers.ts";
 export { type SolverGrid, type Spacing, sigmaAt, solverSigmas, solverSpacingNames } from "./solver-grid.ts";
+export {
+  type MeasureOptions,
+  measureNodes,
+  type NodeQuality,
+  priorTerm,
+  type StepCostOptions,
+  stepCosts,
+} from "./step-cost.ts";
+export { planSteps, type StepPlans } from "./step-plan.ts";
 export { type UnipcOptions, unipc, unipcOptions } from "./unipc.ts";

@@ -1,6 +1,5 @@
 /** What the vectors of all samplers share: their exact models, and noises given as arrays. */
-import { gaussian, mixture } from "../../src/diffusion/index.ts";
-import type { Denoise, Noise } from "../../src/sampling/index.ts";
+import { type Denoise, gaussianDenoiser, mixtureDenoiser, type Noise } from "../../src/sampling/index.ts";
 import type { Tensor } from "./vectors.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a model's fields depend on its type
@@ -8,8 +7,7 @@ type Model = any;
 
 /** The exact denoiser that a vector's `model` names. */
 export function ideal(model: Model): Denoise {
-  const { type, ...options } = model;
-  return (type === "mixture" ? mixture(options) : gaussian(options)).denoise;
+  return model.type === "mixture" ? mixtureDenoiser(model) : gaussianDenoiser(model);
 }
 
 /** The arrays of a vector's `noises`, in order; asking for one too many fails the case. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { mixture } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
 import { phis } from "../../src/sampling/exponential.ts";
 import {
@@ -12,6 +11,7 @@ import {
   dpmSolverAdaptive,
   finish,
   heun,
+  mixtureDenoiser,
   plms,
   pndm,
   rhoRungeKutta,
@@ -23,7 +23,7 @@ import { exact, ideal, karras } from "./gaussian.ts";
 
 const x = Float64Array.of(7, -4, 2, 5);
 const sigmas = karras(12, 10, 0.02);
-const { denoise: bent } = mixture({
+const bent = mixtureDenoiser({
   weights: [0.3, 0.7],
   means: [
     [-1, 0.5],

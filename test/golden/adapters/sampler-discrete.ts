@@ -7,7 +7,8 @@ import {
   type Denoise,
   ddim,
   ddimEncode,
-  epsilonScaled,
+  type Network,
+  networkDenoiser,
   type Sigmas,
   type Step,
 } from "../../../src/sampling/index.ts";
@@ -28,10 +29,7 @@ export function levelsOf({ kind, ...options }: Input, timesteps: readonly number
 
 export const scaled = (x: Float64Array, factor: number): Float64Array => x.map((v) => factor * v);
 
-function denoiser({ model, clipDenoised, scale }: Input): Denoise {
-  const denoise = scale ? epsilonScaled(ideal(model), scale) : ideal(model);
-  return clipDenoised ? clipped(denoise) : denoise;
-}
+const denoiser = ({ model, clipDenoised }: Input): Denoise => (clipDenoised ? clipped(ideal(model)) : ideal(model));
 
 /** Runs a sampler on VP states; `states` are those before the first step and after each one. */
 export async function runVp(
@@ -45,7 +43,7 @@ export async function runVp(
   return { x: states[states.length - 1], states };
 }
 
-export function ddimCase(input: Input) {
+function ddimCase(input: Input) {
   const levels = levelsOf(input.schedule, input.timesteps);
   if (input.direction === "encode") return runVp(input.x.data, levels, (x) => ddimEncode(denoiser(input), x, levels));
   const sigmas = [...levels.toReversed(), 0];
@@ -54,7 +52,7 @@ export function ddimCase(input: Input) {
   );
 }
 
-export function ancestralCase(input: Input) {
+function ancestralCase(input: Input) {
   const sigmas = [...levelsOf(input.schedule, input.timesteps).toReversed(), 0];
   const { varianceType: variance, varianceOutput } = input;
   return runVp(input.x.data, sigmas, (x) =>
@@ -70,8 +68,8 @@ export function ancestralCase(input: Input) {
 async function vdmStep({ gammaMin, gammaMax, t, s, z, noise, clip, model }: Input) {
   const sigmas = [t, s].map((u) => Math.exp((gammaMin + (gammaMax - gammaMin) * u) / 2));
   const [alpha, alphaNext] = sigmas.map(vpAlpha);
-  const predict: Denoise = (x, sigma) =>
-    x.map((v) => v - sigma * (model.scale * v * vpAlpha(sigma) + (model.bias ?? 0)));
+  const network: Network = (input) => input.map((v) => model.scale * v + (model.bias ?? 0));
+  const predict = networkDenoiser(network, { type: "eps", path: "vp" });
   let last: AncestralStep | undefined;
   const start = scaled(z.data, 1 / alpha);
   for await (const step of ancestral(clip ? clipped(predict) : predict, start, sigmas, { noise: () => noise.data }))

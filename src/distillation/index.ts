@@ -1,0 +1,19 @@
+/** Distillation: what a student of fewer steps is asked, computed from its teacher. */
+export {
+  type ConsistencyPair,
+  type ConsistencySchedule,
+  type ConsistencyWeighting,
+  consistencyLoss,
+  consistencyPair,
+  consistencyScales,
+  consistencyWeight,
+  consistencyWeightings,
+} from "./consistency.ts";
+export {
+  inverseCosineLabel,
+  type ProgressiveLevels,
+  type ProgressiveTarget,
+  progressiveLevels,
+  progressiveTarget,
+  progressiveWeightings,
+} from "./progressive.ts";
