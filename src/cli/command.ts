@@ -1,5 +1,4 @@
 /** A command as a table of flags: the parser, the help and the documentation come from the same rows. */
-import { ConfigError, unknownName } from "../errors/index.ts";
 
 interface FlagBase {
   readonly help: string;
@@ -14,6 +13,9 @@ export type Flag =
   | (FlagBase & { readonly type: "integer"; readonly default?: number; readonly min?: number; readonly max?: number })
   | (FlagBase & { readonly type: "choice"; readonly choices: readonly string[]; readonly default?: string })
   | (FlagBase & { readonly type: "boolean" });
+
+/** A table of flags. */
+export type Flags = Readonly<Record<string, Flag>>;
 
 type ValueOf<F extends Flag> = F extends { type: "boolean" }
   ? boolean
@@ -32,7 +34,7 @@ type Always<F extends Flag> = F extends { type: "boolean" | "strings" }
     : false;
 
 /** The values `run` receives: exactly the flags of the table. */
-export type Values<F extends Readonly<Record<string, Flag>>> = {
+export type Values<F extends Flags> = {
   readonly [K in keyof F]: Always<F[K]> extends true ? ValueOf<F[K]> : ValueOf<F[K]> | undefined;
 };
 
@@ -56,7 +58,7 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
-export interface Command<F extends Readonly<Record<string, Flag>> = Readonly<Record<string, Flag>>> {
+export interface Command<F extends Flags = Flags> {
   readonly name: string;
   readonly summary: string;
   readonly examples: readonly string[];
@@ -66,21 +68,27 @@ export interface Command<F extends Readonly<Record<string, Flag>> = Readonly<Rec
 }
 
 /** A command, with the types of its values inferred from its flags. */
-export const command = <const F extends Readonly<Record<string, Flag>>>(definition: Command<F>): Command =>
-  definition as unknown as Command;
+export const command = <const F extends Flags>(definition: Command<F>): Command => definition as unknown as Command;
 
 /** The flag as it is typed: `labelDropout` is `--label-dropout`. */
 export const flagName = (name: string): string => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
 
-const placeholder = (flag: Flag): string =>
+/** What stands for the flag's value in help. */
+export const placeholder = (flag: Flag): string =>
   flag.type === "boolean"
     ? ""
     : ` ${flag.type === "choice" ? flag.choices.join("|") : flag.type === "string" || flag.type === "strings" ? flag.value : flag.type.toUpperCase()}`;
 
+/** Flags that every command has. */
+export const everywhere = {
+  json: { type: "boolean", help: "Print records as JSON lines, and nothing else" },
+  help: { type: "boolean", short: "h", help: "Show this help" },
+} as const satisfies Flags;
+
 /** The text of `ornstein COMMAND --help`. */
 export function helpOf({ name, summary, examples, argument, flags }: Command): string {
   const usage = argument ? ` ${argument.required ? argument.name : `[${argument.name}]`}` : "";
-  const rows: [string, string][] = Object.entries(flags).map(([key, flag]) => {
+  const rows: [string, string][] = Object.entries<Flag>({ ...flags, ...everywhere }).map(([key, flag]) => {
     const left = `${flag.short ? `-${flag.short}, ` : ""}${flagName(key)}${placeholder(flag)}`;
     const fallback = "default" in flag && flag.default !== undefined ? ` [${flag.default}]` : "";
     return [left, `${flag.help}${fallback}`];
@@ -90,47 +98,8 @@ export function helpOf({ name, summary, examples, argument, flags }: Command): s
   const lines = rows.map(([left, right]) =>
     left.length > width ? `  ${left}\n  ${" ".repeat(width)}  ${right}` : `  ${left.padEnd(width)}  ${right}`,
   );
-  return [
-    `ornstein ${name}${usage} — ${summary}`,
-    "",
-    ...lines,
-    "",
-    ...examples.map((example) => `  $ ornstein ${example}`),
-  ].join("\n");
-}
-
-/** Turns what the argument parser found into typed values, or says what is wrong with it. */
-export function readFlags<F extends Readonly<Record<string, Flag>>>(
-  commandName: string,
-  flags: F,
-  given: Readonly<Record<string, unknown>>,
-): Values<F> {
-  const known = Object.keys(flags);
-  for (const name of Object.keys(given))
-    if (!known.includes(name)) throw unknownName(`ornstein ${commandName}: flag`, flagName(name), known.map(flagName));
-  return Object.fromEntries(
-    Object.entries(flags).map(([name, flag]) => [name, readFlag(commandName, name, flag, given[name])]),
-  ) as Values<F>;
-}
-
-function readFlag(commandName: string, name: string, flag: Flag, given: unknown): unknown {
-  const where = `${commandName}: ${flagName(name)}`;
-  if (flag.type === "boolean") return given === true || given === "true";
-  if (flag.type === "strings") return given === undefined ? [] : [given].flat().map(String);
-  if (given === undefined) return "default" in flag ? flag.default : undefined;
-  if (Array.isArray(given)) throw new ConfigError(`${where}: is given ${given.length} times (once expected).`);
-  if (given === true) throw new ConfigError(`${where}: has no value (expected${placeholder(flag)}).`);
-  if (flag.type === "string") return String(given);
-  if (flag.type === "choice") {
-    if (!flag.choices.includes(String(given))) throw unknownName(where, String(given), flag.choices);
-    return String(given);
-  }
-  const value = Number(given);
-  const { min = -Infinity, max = Infinity } = flag;
-  const kind = flag.type === "integer" ? "a whole number" : "a number";
-  const range = min === -Infinity ? "" : max === Infinity ? ` of at least ${min}` : ` from ${min} to ${max}`;
-  const fits = flag.type === "integer" ? Number.isInteger(value) : Number.isFinite(value);
-  if (!fits || value < min || value > max)
-    throw new ConfigError(`${where}: must be ${kind}${range}; got ${JSON.stringify(given)}.`);
-  return value;
+  const shown = examples.map((example) => `  $ ornstein ${example}`);
+  return [`ornstein ${name}${usage} — ${summary}`, "", ...lines, ...(shown.length > 0 ? [""] : []), ...shown].join(
+    "\n",
+  );
 }

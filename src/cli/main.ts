@@ -1,8 +1,9 @@
-/** The command line: finds the command, reads its flags, turns mistakes into one line and exit code 2. */
-import { parseArgs } from "node:util";
-import { ConfigError, GraphError, SessionError, unknownName } from "../errors/index.ts";
-import { type Command, flagName, helpOf, readFlags } from "./command.ts";
+/** The command line: finds the command, carries it out, turns mistakes into one line and exit code 2. */
+import { ConfigError, GraphError, SessionError } from "../errors/index.ts";
+import { NonFiniteError } from "../training/index.ts";
+import { helpOf } from "./command.ts";
 import { commands } from "./commands.ts";
+import { parseCommandLine } from "./parse.ts";
 import { processTerminal } from "./terminal.ts";
 
 const overview = () =>
@@ -11,71 +12,46 @@ const overview = () =>
     "",
     ...Object.values(commands).map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`),
     "",
-    "  ornstein COMMAND --help says more. npm start trains on MNIST and draws digits, in minutes.",
+    "  ornstein COMMAND --help says more. ornstein quickstart trains on MNIST and draws digits, in minutes.",
   ].join("\n");
 
-/** Splits the command's arguments by its table of flags; `--help` and `--json` belong to every command. */
-function parse(command: Command, args: readonly string[]) {
-  const everywhere: Command["flags"] = {
-    help: { type: "boolean", short: "h", help: "Show this help" },
-    json: { type: "boolean", help: "Print records as JSON lines" },
-  };
-  const options = Object.fromEntries(
-    Object.entries({ ...command.flags, ...everywhere }).map(([name, { type, short }]) => [
-      flagName(name).slice(2),
-      type === "boolean"
-        ? { type, ...(short && { short }) }
-        : { type: "string" as const, multiple: true, ...(short && { short }) },
-    ]),
-  );
-  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: false });
-  const given = Object.fromEntries(
-    Object.entries(values).map(([name, value]) => {
-      const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-      return [
-        key,
-        Array.isArray(value) && value.length === 1 && command.flags[key]?.type !== "strings" ? value[0] : value,
-      ];
-    }),
-  );
-  return { given, positionals };
-}
-
 async function main(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+  if (args.length === 0 || ["--help", "-h", "help"].includes(args[0])) {
     console.log(overview());
     return 0;
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) throw unknownName("ornstein: command", name, Object.keys(commands));
-  const { given, positionals } = parse(command, rest);
-  const { help, json, ...flags } = given;
-  if (help) {
-    console.log(helpOf(command));
+  const parsed = parseCommandLine(args);
+  if ("helpOf" in parsed) {
+    console.log(helpOf(parsed.helpOf));
     return 0;
   }
-  const values = readFlags(name, command.flags, flags);
-  const allowed = command.argument ? 1 : 0;
-  if (positionals.length > allowed)
-    throw new ConfigError(`ornstein ${name}: does not know what to do with ${JSON.stringify(positionals[allowed])}.`);
-  if (command.argument?.required && positionals.length === 0)
-    throw new ConfigError(`ornstein ${name}: needs ${command.argument.name}: ${command.argument.help}.`);
-  const terminal = processTerminal(json === true);
+  const { command, argument, values, json } = parsed;
+  const terminal = processTerminal(json);
   try {
-    await command.run(positionals[0], values, terminal);
+    await command.run(argument, values, terminal);
     return terminal.signal.aborted ? 130 : 0;
+  } catch (error) {
+    if (terminal.signal.aborted && error instanceof Error && error.name === "AbortError") return 130;
+    throw error;
   } finally {
     terminal.close();
   }
 }
 
+// A reader that has seen enough, such as head, is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
+/** Errors that the user can do something about: one line, without a stack. */
+const explained = [ConfigError, GraphError, SessionError, NonFiniteError];
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  // The user's mistakes are one line; ours keep their stack.
-  if (error instanceof ConfigError || error instanceof GraphError || error instanceof SessionError) {
-    console.error(error.message);
+  if (explained.some((kind) => error instanceof kind) && error instanceof Error) {
+    console.error(error.message.replace(/\s*\n\s*/g, " "));
     process.exitCode = 2;
   } else {
     console.error(error);

@@ -1,19 +1,72 @@
 /** From what a user typed to a recipe and its data. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { type LoadedDataset, loadDataset } from "../data/files/index.ts";
 import { type Dataset, statistics } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { type DataFacts, defineRecipe, preset, presetNames, type Recipe, setField } from "../recipe/index.ts";
-import type { Terminal } from "./command.ts";
+import { type DataFacts, defineRecipe, lasting, preset, presetNames, type Recipe, setField } from "../recipe/index.ts";
+import type { RunDescription } from "../runs/index.ts";
+import type { Flags, Terminal, Values } from "./command.ts";
 
-/** A preset's name, or the path of a JSON file; `assignments` are FIELD=VALUE. */
-export function readRecipe(nameOrFile: string, assignments: readonly string[]): Recipe {
-  const isFile =
-    nameOrFile.endsWith(".json") || (existsSync(nameOrFile) && !presetNames.some((name) => name === nameOrFile));
-  const start: unknown = isFile ? readJson(nameOrFile) : preset(nameOrFile);
-  const where = isFile ? nameOrFile : `recipe ${nameOrFile}`;
-  return defineRecipe(assignments.reduce<unknown>(setField, start), where);
+/** Flags that say what to train; each is short for a field of the recipe. */
+export const recipeFlags = {
+  data: { type: "string", value: "SRC", help: "Data set: mnist, emoji, points:moons, a folder, …" },
+  duration: { type: "string", value: "N|TIME", help: "Images to see in all, such as 200k, or a time, such as 20min" },
+  batch: { type: "integer", min: 1, help: "Samples in one update" },
+  microBatch: { type: "integer", min: 1, help: "Samples in one pass, if less; same gradient, less memory" },
+  seed: { type: "integer", min: 0, help: "Of everything random" },
+  set: { type: "strings", value: "FIELD=VALUE", help: "Set any field of the recipe; may be repeated" },
+} as const satisfies Flags;
+
+export type RecipeFlags = Values<typeof recipeFlags>;
+
+/** What to train, with its data loaded and everything resolved. */
+export interface Prepared {
+  readonly recipe: Recipe;
+  readonly dataset: Dataset;
+  readonly facts: DataFacts;
+  /** From a duration that is a time. */
+  readonly seconds: number | undefined;
 }
+
+/** Reads a recipe, sets what the flags say, loads its data and resolves what depends on them. */
+export async function prepare(name: string, flags: RecipeFlags, terminal: Terminal): Promise<Prepared> {
+  const length = flags.duration === undefined ? {} : readDuration(flags.duration);
+  const start = readRecipe(name);
+  const stretched = length.images === undefined ? start : lasting(start, length.images);
+  const assignments = [
+    ...(flags.data === undefined ? [] : [`data.source=${JSON.stringify(flags.data)}`]),
+    ...(flags.batch === undefined ? [] : [`training.batch=${flags.batch}`]),
+    ...(flags.microBatch === undefined ? [] : [`training.microBatch=${flags.microBatch}`]),
+    ...(flags.seed === undefined ? [] : [`training.seed=${flags.seed}`]),
+    ...flags.set,
+  ];
+  // Pixels are sized by the recipe; points have no size, whatever recipe they are given to.
+  const base: unknown = flags.data?.startsWith("points:") ? withoutSize(stretched) : stretched;
+  const asked = defineRecipe(assignments.reduce<unknown>(setField, base), whereOf(name));
+  const dataset = await loadData(asked, terminal);
+  return {
+    recipe: resolveRecipe(asked, dataset),
+    dataset,
+    facts: factsOf(dataset),
+    seconds: length.seconds,
+  };
+}
+
+const withoutSize = ({ data: { size: _, ...data }, ...recipe }: Recipe) => ({ ...recipe, data });
+
+/** A preset's name, or the path of a JSON file: a recipe, or the recipe.json of a run. */
+export function readRecipe(nameOrFile: string): Recipe {
+  if (!isFile(nameOrFile)) return preset(nameOrFile);
+  const value = readJson(nameOrFile);
+  const inRun = typeof value === "object" && value !== null && "recipe" in value ? value.recipe : value;
+  return defineRecipe(inRun, nameOrFile);
+}
+
+const isFile = (name: string) =>
+  name.endsWith(".json") ||
+  (!presetNames.some((known) => known === name) && existsSync(name) && statSync(name).isFile());
+
+const whereOf = (name: string) => (isFile(name) ? name : `recipe ${name}`);
 
 function readJson(path: string): unknown {
   try {
@@ -23,6 +76,20 @@ function readJson(path: string): unknown {
       cause,
     });
   }
+}
+
+/** "200k" as a number of images, "20min" as seconds. */
+export function readDuration(text: string): { readonly images?: number; readonly seconds?: number } {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(k|M|s|min|h|)$/.exec(text) ?? [];
+  const value = Number(digits) * { k: 1e3, M: 1e6, s: 1, min: 60, h: 3600, "": 1 }[unit ?? ""]!;
+  const isTime = unit === "s" || unit === "min" || unit === "h";
+  if (digits !== undefined && isTime && value > 0) return { seconds: value };
+  const images = Math.round(value);
+  if (digits === undefined || isTime || images < 1 || Math.abs(images - value) > 1e-6)
+    throw new ConfigError(
+      `--duration: must be a number of images, such as 50000, 200k or 1.5M, or a time, such as 90s, 20min or 8h; got "${text}".`,
+    );
+  return { images };
 }
 
 /** Loads the data of a recipe, showing progress and what was left out. */
@@ -39,6 +106,7 @@ export async function loadData(recipe: Recipe, terminal: Terminal, split?: "trai
     const { done, value } = await loading.next();
     if (!done) {
       terminal.progress(`${value.what}: ${value.done}${value.total > 0 ? ` of ${value.total}` : ""}`);
+      terminal.signal.throwIfAborted();
       continue;
     }
     for (const note of value.report.notes) terminal.say(note);
@@ -49,14 +117,32 @@ export async function loadData(recipe: Recipe, terminal: Terminal, split?: "trai
   }
 }
 
-/** The recipe with the data's standard deviation measured, and a conditional model only where there are labels. */
+/** The recipe with the data's standard deviation measured. Data that cannot be learned from are refused. */
 export function resolveRecipe(recipe: Recipe, dataset: Dataset): Recipe {
-  const sigmaData =
-    recipe.data.sigmaData === "auto" ? Number(statistics(dataset).std.toPrecision(4)) : recipe.data.sigmaData;
-  return { ...recipe, data: { ...recipe.data, sigmaData } };
+  const { std, nonFinite } = statistics(dataset);
+  if (nonFinite > 0)
+    throw new ConfigError(`${dataset.name}: ${nonFinite} of its numbers are NaN or infinite. Clean the data first.`);
+  const { sigmaData } = recipe.data;
+  if (sigmaData === "auto" && !(std > 0))
+    throw new ConfigError(`${dataset.name}: all its numbers are the same. Set data.sigmaData if that is meant.`);
+  return {
+    ...recipe,
+    data: { ...recipe.data, sigmaData: sigmaData === "auto" ? Number(std.toPrecision(4)) : sigmaData },
+  };
 }
 
 export const factsOf = (dataset: Dataset): DataFacts => ({
   shape: dataset.shape,
   classes: dataset.classes?.length ?? 0,
+});
+
+/** What a run's recipe.json says. */
+export const descriptionOf = (recipe: Recipe, dataset: Dataset): RunDescription => ({
+  recipe,
+  data: {
+    ...factsOf(dataset),
+    name: dataset.name,
+    examples: dataset.size,
+    ...(dataset.classes && { classNames: dataset.classes }),
+  },
 });

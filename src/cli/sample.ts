@@ -83,7 +83,7 @@ export const sample = command({
     }
     const out = flags.out ?? join(folder.path, "samples", `seed-${seed}-n-${count}.png`);
     mkdirSync(dirname(out), { recursive: true });
-    if (data.shape.length === 1) await writeScatter(out, next.value);
+    if (data.shape.length === 1) await writeScatter(out, next.value, { dims: data.shape[0] });
     else
       await writeSheet(out, next.value, { shape: data.shape, columns: flags.columns ?? Math.ceil(Math.sqrt(count)) });
     const seconds = (performance.now() - started) / 1000;

@@ -1,7 +1,7 @@
 /** Standard output for results, standard error for progress; Ctrl-C asks politely once. */
 import type { Terminal } from "./command.ts";
 
-/** On a file, progress lines come at most this often. */
+/** On a file, progress lines come this often: what takes less time says nothing. */
 const secondsBetweenLines = 10;
 
 /** The terminal of this process. `stopping` is called at the first Ctrl-C; the second one ends the process at once. */
@@ -9,7 +9,7 @@ export function processTerminal(json: boolean): Terminal & { close(): void } {
   const live = process.stderr.isTTY === true && !json;
   const abort = new AbortController();
   let open = false;
-  let printedAt = -Infinity;
+  let printedAt: number | undefined;
   const endLine = () => {
     if (open) process.stderr.write("\n");
     open = false;
@@ -41,6 +41,7 @@ export function processTerminal(json: boolean): Terminal & { close(): void } {
         return;
       }
       const now = performance.now() / 1000;
+      printedAt ??= now;
       if (now - printedAt < secondsBetweenLines) return;
       printedAt = now;
       process.stderr.write(`${line}\n`);

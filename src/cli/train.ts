@@ -1,84 +1,110 @@
 /** `ornstein train`: from a recipe to a run folder. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { modelOf, type Recipe, trainerOf } from "../recipe/index.ts";
-import { RunFolder, trainRun } from "../runs/index.ts";
+import { expenseOf, type Recipe } from "../recipe/index.ts";
+import { type Ending, RunFolder, type TrainRunOptions, trainRun } from "../runs/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
-import { command, type Terminal } from "./command.ts";
-import { factsOf, loadData, readRecipe, resolveRecipe } from "./recipes.ts";
+import { command, type Flags, flagName, type Terminal } from "./command.ts";
+import { descriptionOf, loadData, prepare, readDuration, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, bar, duration } from "./terminal.ts";
+
+/** Flags about where and how it runs, which leave the result as it is. */
+export const runFlags = {
+  device: { type: "choice", choices: devices, default: "cpu", help: "Where to compute" },
+  threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
+  checkpointEvery: { type: "number", default: 60, min: 0, help: "Seconds between checkpoints" },
+} as const satisfies Flags;
 
 export const train = command({
   name: "train",
   summary: "Train a model; makes a run folder.",
-  argument: { name: "RECIPE", help: "A preset's name or a JSON file (ornstein explain lists them)", required: false },
+  argument: {
+    name: "RECIPE",
+    help: "A preset's name, a JSON file, or a run's recipe.json (ornstein explain lists presets)",
+    required: false,
+  },
   examples: [
     "train edm --out runs/mnist",
     "train edm --data photos/ --set data.size=64 --duration 1M",
+    "train points --data points:moons --duration 30s",
     "train --resume --out runs/mnist",
   ],
   flags: {
-    data: { type: "string", value: "SRC", help: "Data set: mnist, emoji, points:moons, a folder, …" },
+    ...recipeFlags,
     out: { type: "string", value: "DIR", help: "Run folder; runs/00001-RECIPE and so on if left out" },
-    duration: { type: "string", value: "N", help: "Images to see in all, such as 200k" },
-    batch: { type: "integer", min: 1, help: "Samples in one update" },
-    microBatch: { type: "integer", min: 1, help: "Samples in one pass, if less; same gradient, less memory" },
-    seed: { type: "integer", min: 0, help: "Of everything random" },
-    device: { type: "choice", choices: devices, default: "cpu", help: "Where to compute" },
-    threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
+    ...runFlags,
     resume: { type: "boolean", help: "Continue the run in --out, bit for bit" },
     dryRun: { type: "boolean", help: "Print the resolved recipe and stop" },
-    set: { type: "strings", value: "FIELD=VALUE", help: "Set any field of the recipe; may be repeated" },
   },
   async run(name, flags, terminal) {
-    const options = { threads: flags.threads, device: flags.device as Device, signal: terminal.signal };
+    const options = {
+      threads: flags.threads,
+      device: flags.device as Device,
+      checkpointEvery: flags.checkpointEvery,
+      signal: terminal.signal,
+    };
     if (flags.resume) {
       if (flags.out === undefined) throw new ConfigError("train --resume: needs --out DIR, the run to continue.");
+      const fixed = (["data", "batch", "microBatch", "seed"] as const).find((key) => flags[key] !== undefined);
+      const given = fixed ?? (flags.set.length > 0 ? "set" : undefined);
+      if (given !== undefined)
+        throw new ConfigError(`train --resume: continues a run as it is; leave ${flagName(given)} out.`);
       const folder = RunFolder.open(flags.out);
+      if (name !== undefined) checkSame(folder, name);
+      const seconds = flags.duration === undefined ? undefined : prolong(folder, flags.duration);
       const { recipe } = folder.describe();
-      if (name !== undefined && JSON.stringify(readRecipe(name, []).objective) !== JSON.stringify(recipe.objective))
-        throw new ConfigError(
-          `${flags.out}: is a run of another recipe than ${name}. Leave the recipe out to continue it.`,
-        );
-      await follow(folder, recipe, terminal, options);
+      if (flags.dryRun) return printRecipe(recipe, terminal);
+      const dataset = await loadData(recipe, terminal);
+      await follow(folder, dataset, terminal, { ...options, ...(seconds !== undefined && { seconds }) });
       return;
     }
     if (name === undefined) throw new ConfigError("train: needs a RECIPE: a preset's name or a JSON file.");
-    const assignments = [
-      ...(flags.data === undefined ? [] : [`data.source=${JSON.stringify(flags.data)}`]),
-      ...(flags.duration === undefined ? [] : [`training.images=${imagesOf(flags.duration)}`]),
-      ...(flags.batch === undefined ? [] : [`training.batch=${flags.batch}`]),
-      ...(flags.microBatch === undefined ? [] : [`training.microBatch=${flags.microBatch}`]),
-      ...(flags.seed === undefined ? [] : [`training.seed=${flags.seed}`]),
-      ...flags.set,
-    ];
-    const asked = readRecipe(name, assignments);
-    const dataset = await loadData(asked, terminal);
-    const recipe = resolveRecipe(asked, dataset);
-    const facts = factsOf(dataset);
-    modelOf(recipe, facts);
-    trainerOf(recipe, facts);
-    if (flags.dryRun) {
-      terminal.print(JSON.stringify(recipe, null, 2));
-      terminal.record(recipe);
-      return;
-    }
-    const folder = RunFolder.create(flags.out ?? nextRunPath(name), {
-      recipe,
-      data: { ...facts, name: dataset.name, ...(dataset.classes && { classNames: dataset.classes }) },
-    });
-    await follow(folder, recipe, terminal, options);
+    const out = flags.out ?? nextRunPath(name);
+    if (!flags.dryRun) RunFolder.checkFree(out);
+    const { recipe, dataset, facts, seconds } = await prepare(name, flags, terminal);
+    // Building the graphs finds what does not fit before there is a folder.
+    expenseOf(recipe, facts);
+    if (flags.dryRun) return printRecipe(recipe, terminal);
+    const folder = RunFolder.create(out, descriptionOf(recipe, dataset));
+    await follow(folder, dataset, terminal, { ...options, ...(seconds !== undefined && { seconds }) });
   },
 });
 
-/** "200k" as 200,000. */
-export function imagesOf(text: string): number {
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)([kM]?)$/.exec(text) ?? [];
-  const images = Number(digits) * (unit === "k" ? 1e3 : unit === "M" ? 1e6 : 1);
-  if (digits === undefined || !Number.isInteger(images) || images < 1)
-    throw new ConfigError(`train: --duration must be a number of images, such as 50000, 200k or 1.5M; got "${text}".`);
-  return images;
+function printRecipe(recipe: Recipe, terminal: Terminal): void {
+  terminal.print(JSON.stringify(recipe, null, 2));
+  terminal.record(recipe);
+}
+
+/** A recipe given with --resume must be the run's own, apart from what depends on the data and on its length. */
+function checkSame(folder: RunFolder, name: string): void {
+  const { recipe } = folder.describe();
+  const given = readRecipe(name);
+  const differs = (["objective", "model"] as const).find(
+    (part) => JSON.stringify(given[part]) !== JSON.stringify(recipe[part]),
+  );
+  if (differs)
+    throw new ConfigError(
+      `${folder.path}: is a run of another recipe than ${name}: their "${differs}" differs. Leave the recipe out to continue it.`,
+    );
+}
+
+/** Gives a run more images, where its learning rate has not come to an end; or more time, in seconds. */
+function prolong(folder: RunFolder, text: string): number | undefined {
+  const { images, seconds } = readDuration(text);
+  if (images === undefined) return seconds;
+  const { recipe } = folder.describe();
+  const { training } = recipe;
+  const { decay } = training.learningRate;
+  if (images < training.images)
+    throw new ConfigError(`train --resume: --duration must be at least the run's ${training.images}; got ${images}.`);
+  if (images > training.images && (decay?.type === "linear" || decay?.type === "cosine"))
+    throw new ConfigError(
+      `train --resume: --duration: the run's learning rate is 0 after ${decay.to} ${decay.over}. Start a new run for ${text}.`,
+    );
+  folder.replaceRecipe({ ...recipe, training: { ...training, images } });
+  return undefined;
 }
 
 function nextRunPath(recipe: string): string {
@@ -89,22 +115,23 @@ function nextRunPath(recipe: string): string {
   }
 }
 
-interface FollowOptions {
-  readonly threads: number;
-  readonly device: Device;
-  readonly signal: AbortSignal;
+/** How a run went. */
+export interface Followed {
+  readonly why: Ending;
+  readonly images: number;
+  readonly imagesPerSecond: number;
 }
 
 /** Trains a run while showing how it goes. */
 export async function follow(
   folder: RunFolder,
-  recipe: Recipe,
+  dataset: Dataset,
   terminal: Terminal,
-  options: FollowOptions,
-): Promise<void> {
+  options: TrainRunOptions,
+): Promise<Followed> {
   terminal.say(`Run folder: ${folder.path}`);
-  const dataset = await loadData(recipe, terminal);
-  const total = recipe.training.images;
+  const { images: total } = folder.describe().recipe.training;
+  let imagesPerSecond = Number.NaN;
   for await (const event of trainRun(folder, dataset, options)) {
     terminal.record(event);
     if (event.type === "ready") {
@@ -113,12 +140,23 @@ export async function follow(
         `${dataset.name}: ${dataset.size} examples. ${amount(event.parameters)} parameters, ready in ${event.seconds.toFixed(1)} s${from}.`,
       );
     } else if (event.type === "step") {
-      const { images, loss, imagesPerSecond, secondsLeft } = event;
+      ({ imagesPerSecond } = event);
+      const { share, images, loss, secondsLeft } = event;
+      const speed = Number.isFinite(imagesPerSecond)
+        ? `  ${amount(imagesPerSecond)} images/s  ${duration(secondsLeft)} left`
+        : "";
       terminal.progress(
-        `${bar(images / total)} ${amount(images)} of ${amount(total)} images  loss ${loss.toFixed(4)}  ${imagesPerSecond.toFixed(0)} images/s  ${duration(secondsLeft)} left`,
+        `${bar(share)} ${(100 * share).toFixed(0).padStart(3)}%  ${amount(images)} of ${amount(total)} images  loss ${loss.toFixed(4)}${speed}`,
       );
     } else if (event.type === "samples") terminal.say(`Samples at ${amount(event.images)} images: ${event.path}`);
-    else if (event.type === "done" && event.stopped)
-      terminal.say(`Stopped at step ${event.step}; continue with: ornstein train --resume --out ${folder.path}`);
+    else if (event.type === "done") {
+      const { why, step, images } = event;
+      if (why !== "complete")
+        terminal.say(
+          `${why === "time" ? "Time is up" : "Stopped"} at step ${step}; continue with: ornstein train --resume --out ${folder.path}`,
+        );
+      return { why, images, imagesPerSecond };
+    }
   }
+  throw new Error("internal: training ended without saying so.");
 }

@@ -1,5 +1,7 @@
 export { type Drawn, type DrawOptions, draw, sigmasOf } from "./draw.ts";
-export { type PresetName, preset, presetNames } from "./presets.ts";
+export { type Expense, expenseOf, type MeasureOptions, measureSpeed, type Speed } from "./expense.ts";
+export { lasting } from "./lasting.ts";
+export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";
 export {
   type DataFacts,
   defineRecipe,

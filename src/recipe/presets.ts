@@ -49,45 +49,60 @@ const ddpmWith = (table: { readonly type: "linear" | "cosine"; readonly steps: n
   sampling: { sampler: "euler", steps: 50, grid: { type: "timesteps", spacing: "trailing" } },
 });
 
-const presets = {
-  edm,
-  ddpm: ddpmWith({ type: "linear", steps: 1000 }),
-  "ddpm-cosine": ddpmWith({ type: "cosine", steps: 1000 }),
-  /** Digits in minutes: a class-conditional EDM model that sees 2×2 pixels as one. */
-  "first-picture": {
-    ...edm,
-    model: { network: { ...smallNetwork, channelMult: [1, 2, 2] }, patch: 2, conditional: true },
-    objective: { ...edm.objective, timesteps: { type: "log-normal", pMean: -0.6, pStd: 1.2 } },
-    training: {
-      ...base.training,
-      images: 40_000,
-      optimizer: { type: "adam", beta2: 0.99 },
-      learningRate: { peak: 2e-3, decay: { type: "linear", over: "images", from: 24_000, to: 40_000 } },
-      ema: { type: "half-life", images: 2_000 },
-    },
-  },
-  /** Points in the plane with a small perceptron: every idea in seconds. */
-  points: {
-    ...edm,
-    data: { source: "points:mixture", flip: false, sigmaData: "auto" },
-    model: { network: { type: "mlp", width: 128, layers: 3 }, patch: 1, conditional: false },
-    training: {
-      ...base.training,
-      images: 2_000_000,
-      batch: 1024,
-      learningRate: { peak: 2e-3, decay: { type: "cosine", over: "images", to: 2_000_000 } },
-      labelDropout: 0,
-    },
+/** Digits in minutes: sees 2×2 pixels as one, looks more at high noise, and slows down towards the end. */
+const firstPicture = {
+  ...edm,
+  model: { network: { ...smallNetwork, channelMult: [1, 2, 2] }, patch: 2, conditional: true },
+  objective: { ...edm.objective, timesteps: { type: "log-normal", pMean: -0.6, pStd: 1.2 } },
+  training: {
+    ...base.training,
+    images: 40_000,
+    optimizer: { type: "adam", beta2: 0.99 },
+    learningRate: { peak: 2e-3, decay: { type: "linear", over: "images", from: 24_000, to: 40_000 } },
+    ema: { type: "half-life", images: 2_000 },
   },
 } as const;
+
+/** Points in the plane with a small perceptron: every idea in seconds. */
+const points = {
+  ...edm,
+  data: { source: "points:mixture", flip: false, sigmaData: "auto" },
+  model: { network: { type: "mlp", width: 128, layers: 3 }, patch: 1, conditional: false },
+  training: {
+    ...base.training,
+    images: 2_000_000,
+    batch: 1024,
+    learningRate: { peak: 2e-3, decay: { type: "cosine", over: "images", to: 2_000_000 } },
+    labelDropout: 0,
+  },
+} as const;
+
+const presets = {
+  edm: { summary: "preconditioned denoiser, log-normal noise levels (Karras et al. 2022)", recipe: edm },
+  ddpm: {
+    summary: "noise prediction, 1000 steps, linear betas (Ho et al. 2020)",
+    recipe: ddpmWith({ type: "linear", steps: 1000 }),
+  },
+  "ddpm-cosine": {
+    summary: "noise prediction, 1000 steps, cosine schedule (Nichol & Dhariwal 2021)",
+    recipe: ddpmWith({ type: "cosine", steps: 1000 }),
+  },
+  "first-picture": { summary: "MNIST digits in minutes on two cores; what npm start trains", recipe: firstPicture },
+  points: { summary: "a distribution in the plane and a perceptron, in seconds", recipe: points },
+} as const satisfies Readonly<Record<string, { readonly summary: string; readonly recipe: unknown }>>;
 
 export type PresetName = keyof typeof presets;
 
 /** The names of all presets. */
 export const presetNames = Object.keys(presets) as readonly PresetName[];
 
+/** What each preset is, in one line. */
+export const presetSummaries: Readonly<Record<PresetName, string>> = Object.fromEntries(
+  Object.entries(presets).map(([name, { summary }]) => [name, summary]),
+) as Record<PresetName, string>;
+
 /** The recipe of a name. */
 export function preset(name: string): Recipe {
   if (!Object.hasOwn(presets, name)) throw unknownName("recipe", name, presetNames);
-  return defineRecipe(presets[name as PresetName], `preset ${name}`);
+  return defineRecipe(presets[name as PresetName].recipe, `preset ${name}`);
 }

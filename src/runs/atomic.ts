@@ -10,6 +10,11 @@ const remedies: Readonly<Record<string, string>> = {
   EPERM: "no permission to write there. Choose another folder",
   EROFS: "the file system is read-only. Choose another folder",
   EDQUOT: "the disk quota is used up. Free some space",
+  EFBIG: "the file would be larger than this user may write. See ulimit -f",
+  EMFILE: "too many files are open. See ulimit -n",
+  EISDIR: "there is a folder of that name",
+  EEXIST: "there is a file of that name",
+  ENAMETOOLONG: "the name is too long",
   ENOENT: "the folder does not exist",
   ENOTDIR: "part of the path is a file, not a folder",
 };

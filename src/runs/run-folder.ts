@@ -10,6 +10,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../errors/index.ts";
@@ -27,7 +28,11 @@ export interface StatsLine extends StepRecord {
 /** What `recipe.json` holds: the recipe, complete and resolved, and what it was resolved against. */
 export interface RunDescription {
   readonly recipe: Recipe;
-  readonly data: DataFacts & { readonly name: string; readonly classNames?: readonly string[] };
+  readonly data: DataFacts & {
+    readonly name: string;
+    readonly examples?: number;
+    readonly classNames?: readonly string[];
+  };
 }
 
 /** How many of the latest checkpoints stay. */
@@ -42,13 +47,20 @@ export class RunFolder {
 
   /** Makes the folder of a new run. An existing run is never written over. */
   static create(path: string, description: RunDescription): RunFolder {
-    if (existsSync(join(path, "recipe.json")))
-      throw new ConfigError(`${path}: holds a run already. Continue it with --resume, or choose another --out.`);
-    if (existsSync(path) && readdirSync(path).length > 0)
-      throw new ConfigError(`${path}: is not empty. Choose another --out.`);
+    RunFolder.checkFree(path);
     explained(path, () => mkdirSync(join(path, "samples"), { recursive: true }));
     writeAtomic(join(path, "recipe.json"), [`${JSON.stringify(description, null, 2)}\n`]);
     return new RunFolder(path);
+  }
+
+  /** Throws unless a new run may be made at `path`: it must not exist, or be an empty folder. */
+  static checkFree(path: string): void {
+    if (RunFolder.exists(path))
+      throw new ConfigError(`${path}: holds a run already. Continue it with --resume, or choose another --out.`);
+    if (!existsSync(path)) return;
+    if (!statSync(path).isDirectory()) throw new ConfigError(`${path}: is a file, not a folder. Choose another --out.`);
+    if (explained(path, () => readdirSync(path)).length > 0)
+      throw new ConfigError(`${path}: is not empty. Choose another --out.`);
   }
 
   static open(path: string): RunFolder {
@@ -57,7 +69,7 @@ export class RunFolder {
     return new RunFolder(path);
   }
 
-  /** Whether `path` holds a run. */
+  /** Whether there is a run at `path`. */
   static exists(path: string): boolean {
     return existsSync(join(path, "recipe.json"));
   }
@@ -71,9 +83,16 @@ export class RunFolder {
       throw new ConfigError(`${file}: cannot be read: ${cause instanceof Error ? cause.message : cause}.`, { cause });
     }
     const { recipe, data } = (parsed ?? {}) as Partial<RunDescription>;
-    if (!data || !Array.isArray(data.shape) || !Number.isInteger(data.classes))
-      throw new ConfigError(`${file}: says nothing about its data. Was it edited? It is written by train.`);
+    const counts = [...(Array.isArray(data?.shape) ? data.shape : [undefined]), (data?.classes ?? -1) + 1];
+    if (!data || !counts.every((n) => Number.isInteger(n) && Number(n) >= 1 && Number(n) <= 2 ** 20))
+      throw new ConfigError(`${file}: "data" must hold shape and classes; got ${JSON.stringify(data)}. Was it edited?`);
     return { recipe: defineRecipe(recipe, `${file}: recipe`), data };
+  }
+
+  /** Writes another recipe for the same model and data, such as one that trains for longer. */
+  replaceRecipe(recipe: Recipe): void {
+    const { data } = this.describe();
+    writeAtomic(join(this.path, "recipe.json"), [`${JSON.stringify({ recipe, data }, null, 2)}\n`]);
   }
 
   /** The checkpoints' steps, oldest first. */
@@ -113,7 +132,13 @@ export class RunFolder {
       throw new ConfigError(
         `${this.path}: has no ${which === "best" ? "best checkpoint" : which === "latest" ? "checkpoint" : `checkpoint of step ${which}`} (steps are ${steps.join(", ") || "none"}).`,
       );
-    return { checkpoint: decodeSafetensors(readWhole(path), path), path };
+    try {
+      return { checkpoint: decodeSafetensors(readWhole(path), path), path };
+    } catch (error) {
+      const before = steps.at(-2);
+      if (which !== "latest" || before === undefined || !(error instanceof ConfigError)) throw error;
+      throw new ConfigError(`${error.message} Delete it to go on from step ${before}.`, { cause: error });
+    }
   }
 
   /** Appends a line of statistics. */

@@ -1,19 +1,22 @@
 /** Training into a run folder: checkpoints, statistics, samples, and going on where it stopped. */
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
+import { ConfigError } from "../errors/index.ts";
 import { draw, type Recipe, trainerOf } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, type StepRecord, type Trainer } from "../training/index.ts";
-import type { RunFolder } from "./run-folder.ts";
+import type { RunDescription, RunFolder } from "./run-folder.ts";
 import { writeScatter, writeSheet } from "./sheet.ts";
 
 export interface TrainRunOptions extends CompileOptions {
-  /** Seconds between checkpoints. */
+  /** Seconds between checkpoints; 0 for one after every update. Default 60. */
   readonly checkpointEvery?: number;
-  /** Sample sheets in the course of training, spread evenly over it; 0 for none but the last. */
+  /** Sample sheets in the course of training, spread evenly over it, besides the last. Default 4. */
   readonly sheets?: number;
   /** Updates between lines of statistics. */
   readonly logEvery?: number;
+  /** Seconds after which training ends, however far it has come. No limit if left out. */
+  readonly seconds?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -26,44 +29,50 @@ export type TrainEvent =
       readonly images: number;
       readonly seconds: number;
     }
-  | ({ readonly type: "step"; readonly imagesPerSecond: number; readonly secondsLeft: number } & StepRecord)
+  | (StepRecord & {
+      readonly type: "step";
+      /** How much is done, from 0 to 1. */
+      readonly share: number;
+      /** NaN as long as there is nothing to tell it from. */
+      readonly imagesPerSecond: number;
+      readonly secondsLeft: number;
+    })
   | { readonly type: "checkpoint"; readonly path: string; readonly step: number }
   | { readonly type: "samples"; readonly path: string; readonly images: number }
-  | { readonly type: "done"; readonly step: number; readonly images: number; readonly stopped: boolean };
+  | { readonly type: "done"; readonly step: number; readonly images: number; readonly why: Ending };
+
+/** All images seen, the time is up, or the signal was given. */
+export type Ending = "complete" | "time" | "signal";
 
 /**
- * Trains a run to its end, or until the signal, and leaves a checkpoint. Continues from the latest checkpoint if there
- * is one. On an error the last good state is checkpointed before it is thrown.
+ * Trains a run to its end, its time limit or the signal, and leaves a checkpoint. Continues from the latest checkpoint
+ * if there is one. On an error the last good state is checkpointed before it is thrown.
  */
 export async function* trainRun(
   folder: RunFolder,
   dataset: Dataset,
   options: TrainRunOptions = {},
 ): AsyncGenerator<TrainEvent> {
-  const { checkpointEvery = 60, sheets = 4, logEvery = 10, signal, ...compileOptions } = options;
+  const { checkpointEvery = 60, sheets = 4, logEvery = 10, seconds = Infinity, signal, ...compileOptions } = options;
   const { recipe, data } = folder.describe();
+  checkData(folder, data, dataset);
   const started = performance.now();
   const trainer = await createTrainer(trainerOf(recipe, data), dataset, compileOptions);
-  if (folder.checkpoints().length > 0) {
-    const { checkpoint, path } = folder.load();
-    trainer.restore(checkpoint, path);
-    folder.rewind(trainer.step);
+  const { images: total, batch } = recipe.training;
+  try {
+    if (folder.checkpoints().length > 0) {
+      const { checkpoint, path } = folder.load();
+      trainer.restore(checkpoint, path);
+      folder.rewind(trainer.step);
+    }
+  } catch (error) {
+    await trainer.close();
+    throw error;
   }
-  yield {
-    type: "ready",
-    parameters: trainer.parameters,
-    step: trainer.step,
-    images: trainer.images,
-    seconds: since(started),
-  };
 
-  const { images: total } = recipe.training;
   let bestLoss = Math.min(Infinity, ...folder.stats().map(({ loss }) => loss));
-  let window: StepRecord[] = [];
-  let windowStarted = performance.now();
-  let saved = { at: performance.now(), step: trainer.images === 0 ? -1 : trainer.step };
   let loss = Infinity;
-  const speed = new Speed(total);
+  let saved = { at: performance.now(), step: trainer.step === 0 ? -1 : trainer.step };
   const save = () => {
     const best = loss < bestLoss;
     bestLoss = Math.min(bestLoss, loss);
@@ -74,26 +83,39 @@ export async function* trainRun(
       step: trainer.step,
     } as const;
   };
+  const share = () => Math.min(1, Math.max(trainer.images / total, since(started) / seconds));
+  const ending = (): Ending | undefined =>
+    trainer.images >= total ? "complete" : signal?.aborted ? "signal" : since(started) >= seconds ? "time" : undefined;
+  const speed = new Speed();
+  let window: StepRecord[] = [];
+  let windowSeconds = 0;
 
   try {
-    while (trainer.images < total && !signal?.aborted) {
+    yield {
+      type: "ready",
+      parameters: trainer.parameters,
+      step: trainer.step,
+      images: trainer.images,
+      seconds: since(started),
+    };
+    while (!ending()) {
+      const [before, shareBefore] = [performance.now(), share()];
       const record = await trainer.advance();
+      windowSeconds += since(before);
       window.push(record);
-      const { imagesPerSecond, secondsLeft } = speed.after(record.images);
-      yield { type: "step", ...record, imagesPerSecond, secondsLeft };
+      const imagesPerSecond = speed.after(record.images);
+      const secondsLeft = Math.min((total - record.images) / imagesPerSecond, Math.max(0, seconds - since(started)));
+      yield { type: "step", ...record, share: share(), imagesPerSecond, secondsLeft };
       if (record.step % logEvery === 0) {
         const line = mean(window);
         loss = line.loss;
-        const seconds = since(windowStarted);
-        const rate = (window.length * recipe.training.batch) / seconds;
+        const rate = (window.length * batch) / windowSeconds;
         folder.log({ ...line, imagesPerSecond: rate, memory: process.memoryUsage().rss });
-        window = [];
-        windowStarted = performance.now();
+        [window, windowSeconds] = [[], 0];
       }
       if (since(saved.at) >= checkpointEvery) yield save();
-      const part = Math.floor(((sheets + 1) * record.images) / total);
-      const before = Math.floor(((sheets + 1) * (record.images - recipe.training.batch)) / total);
-      if (part > before && record.images < total && sheets > 0) {
+      const sheet = (at: number) => Math.floor((sheets + 1) * at);
+      if (sheet(share()) > sheet(shareBefore) && !ending()) {
         yield {
           type: "samples",
           path: await samplesOf(folder, recipe, trainer, compileOptions),
@@ -102,36 +124,45 @@ export async function* trainRun(
         speed.pause();
       }
     }
+    if (trainer.step !== saved.step) yield save();
+    const why = ending() ?? "signal";
+    const { step, images } = trainer;
+    if (why !== "signal")
+      yield { type: "samples", path: await samplesOf(folder, recipe, trainer, compileOptions), images };
+    yield { type: "done", step, images, why };
   } finally {
-    if (trainer.step !== saved.step) save();
-    await trainer.close();
+    try {
+      if (trainer.step !== saved.step) save();
+    } finally {
+      await trainer.close();
+    }
   }
-  const stopped = trainer.images < total;
-  yield { type: "checkpoint", path: folder.checkpointPath(trainer.step), step: trainer.step };
-  if (!stopped)
-    yield { type: "samples", path: await samplesOf(folder, recipe, trainer, compileOptions), images: trainer.images };
-  yield { type: "done", step: trainer.step, images: trainer.images, stopped };
 }
 
 const since = (start: number) => (performance.now() - start) / 1000;
 
+/** A run goes on with the data it began with. */
+function checkData({ path }: RunFolder, { name, examples }: RunDescription["data"], dataset: Dataset): void {
+  if (examples !== undefined && examples !== dataset.size)
+    throw new ConfigError(
+      `${path}: ${dataset.name} has ${dataset.size} examples (the run began with ${examples} of ${name}). Bring the data back, or start a new run.`,
+    );
+}
+
 /** Images a second over the last few updates, pauses left out. */
 class Speed {
-  readonly #total: number;
   #times: { readonly at: number; readonly images: number }[] = [];
+  #imagesPerSecond = Number.NaN;
 
-  constructor(total: number) {
-    this.#total = total;
-  }
-
-  after(images: number) {
+  after(images: number): number {
     this.#times.push({ at: performance.now(), images });
     if (this.#times.length > 50) this.#times.shift();
     const [first, last] = [this.#times[0], this.#times[this.#times.length - 1]];
-    const imagesPerSecond = (1000 * (last.images - first.images)) / (last.at - first.at);
-    return { imagesPerSecond, secondsLeft: (this.#total - images) / imagesPerSecond };
+    if (last.at > first.at) this.#imagesPerSecond = (1000 * (last.images - first.images)) / (last.at - first.at);
+    return this.#imagesPerSecond;
   }
 
+  /** Forgets the times, but not the speed: the next update follows something else. */
   pause() {
     this.#times = [];
   }
@@ -143,7 +174,10 @@ function mean(records: readonly StepRecord[]): StepRecord {
   return { ...last, loss: of("loss"), gradientNorm: of("gradientNorm") };
 }
 
-/** A sheet of samples from the averaged parameters, always of the same noise, so that sheets can be compared. */
+/**
+ * A sheet of samples from the averaged parameters, always of the same noise, so that sheets can be compared. Where there
+ * are few classes each has its column.
+ */
 async function samplesOf(
   folder: RunFolder,
   recipe: Recipe,
@@ -153,16 +187,13 @@ async function samplesOf(
   const { data } = folder.describe();
   const path = join(folder.path, "samples", `images-${String(trainer.images).padStart(9, "0")}.png`);
   const points = data.shape.length === 1;
-  const count = points ? 2000 : 32;
-  const drawing = draw(recipe, data, trainer.ema, {
-    count,
-    seed: recipe.training.seed,
-    ...options,
-    batch: points ? 2000 : 32,
-  });
+  const columns = recipe.model.conditional && data.classes >= 4 && data.classes <= 16 ? data.classes : 8;
+  const count = points ? 2000 : 4 * columns;
+  const { seed } = recipe.training;
+  const drawing = draw(recipe, data, trainer.ema, { count, seed, batch: count, ...options });
   let next = await drawing.next();
   while (!next.done) next = await drawing.next();
-  if (points) await writeScatter(path, next.value);
-  else await writeSheet(path, next.value, { shape: data.shape, columns: 8 });
+  if (points) await writeScatter(path, next.value, { dims: data.shape[0] });
+  else await writeSheet(path, next.value, { shape: data.shape, columns });
   return path;
 }

@@ -31,8 +31,10 @@ export {
   type StateName,
   stateNames,
   type TrainingState,
+  type UpdateGraphs,
   type Updater,
   type UpdateSpec,
+  updateGraphs,
 } from "./step.ts";
 export {
   createTrainer,

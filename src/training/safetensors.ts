@@ -53,7 +53,7 @@ export function decodeSafetensors(bytes: Uint8Array<ArrayBuffer>, where: string)
   const header = parseHeader(bytes.subarray(8, 8 + length));
   if (header === undefined) return refuse("its header is no JSON object");
   const body = bytes.subarray(8 + length);
-  const tensors: Record<string, NamedArray> = {};
+  const tensors: [string, NamedArray][] = [];
   const ranges: [number, number][] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === "__metadata__") continue;
@@ -69,11 +69,11 @@ export function decodeSafetensors(bytes: Uint8Array<ArrayBuffer>, where: string)
         `"${name}" ${dtype} [${shape}] needs ${size} bytes, its offsets are ${start}–${end} of ${body.length}`,
       );
     ranges.push([start, end]);
-    tensors[name] = { shape, data: view(body, start, end, dtype) };
+    tensors.push([name, { shape, data: view(body, start, end, dtype) }]);
   }
   ranges.sort(([a], [b]) => a - b);
   if (ranges.some(([start], i) => i > 0 && start < ranges[i - 1][1])) return refuse("two arrays overlap");
-  return { tensors, metadata: parseMetadata(header.__metadata__) };
+  return { tensors: Object.fromEntries(tensors), metadata: parseMetadata(header.__metadata__) };
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> | undefined {

@@ -4,7 +4,7 @@
  *   L = mean over samples of  weight · mean over elements of (F(c_in (x + σ̃ ε); c_noise) − (targetX x + targetNoise ε))².
  */
 import { ConfigError } from "../errors/index.ts";
-import { type Expr, input } from "../graph/index.ts";
+import { type Expr, input, sameShape, showShape } from "../graph/index.ts";
 import { flatGradient, flatten, type NoiseInput, type Parameter, parameterCount } from "../nn/index.ts";
 import { type CompileOptions, compile, compileStateful, type Feeds, type StatefulProgram } from "../runtime/index.ts";
 import { clipScale, globalNorm } from "./gradient.ts";
@@ -62,6 +62,10 @@ function lossGraph({ model, microBatch }: UpdateSpec) {
   const perSample = (name: string) => input(name, [microBatch, ...model.shape.map(() => 1)]);
   const noisy = inputs.x.mul(perSample("inX")).add(noise.mul(perSample("inNoise")));
   const { output, parameters, uniforms } = buildModel(model, { ...inputs, x: noisy }, true);
+  if (!sameShape(output.shape, noisy.shape))
+    throw new ConfigError(
+      `model.network: makes ${showShape(output.shape)} out of ${showShape(noisy.shape)} (the same expected). Leave outChannels out.`,
+    );
   const target = inputs.x.mul(perSample("targetX")).add(noise.mul(perSample("targetNoise")));
   const error = output.sub(target).reshape([microBatch, -1]);
   const losses = error
@@ -85,19 +89,46 @@ function updateGraph(
   return { norm, after: { params, mean, square, ema } };
 }
 
-/** Compiles the update: one program if the batch goes through in one piece, otherwise one to add up gradients and one to apply them. */
-export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = {}): Promise<Updater> {
+/** The graphs of one update: what a micro-batch adds to the gradient, and what a whole gradient does to the state. */
+export interface UpdateGraphs {
+  readonly parameters: readonly Parameter[];
+  readonly uniforms: readonly NoiseInput[];
+  /** The state as inputs. */
+  readonly before: Readonly<Record<StateName, Expr<"input">>>;
+  /** The loss of each sample of a micro-batch. */
+  readonly losses: Expr;
+  /** The micro-batch's part of the gradient, flat. */
+  readonly gradient: Expr;
+  /** The state after the update by a flat gradient, and that gradient's norm. */
+  apply(gradient: Expr): { readonly norm: Expr; readonly after: Readonly<Record<StateName, Expr>> };
+}
+
+/** Builds the graphs of an update. Throws ConfigError where the model does not fit its data. */
+export function updateGraphs(spec: UpdateSpec): UpdateGraphs {
   const { batch, microBatch } = spec;
   if (batch % microBatch !== 0)
     throw new ConfigError(`training.microBatch: ${microBatch} does not divide the batch of ${batch}.`);
   const { losses, parameters, uniforms } = lossGraph(spec);
-  const count = parameterCount(parameters);
-  const flat = (name: StateName) => input(name, [count]);
+  const flat = (name: StateName) => input(name, [parameterCount(parameters)]);
   const before = { params: flat("params"), mean: flat("mean"), square: flat("square"), ema: flat("ema") };
+  const ofParameters = flatGradient(losses.sum().mul(1 / batch), parameters);
+  const [microLosses, gradient] = flatten([losses, ofParameters], parameters, before.params);
+  return {
+    parameters,
+    uniforms,
+    before,
+    losses: microLosses,
+    gradient,
+    apply: (whole) => updateGraph(spec, whole, before),
+  };
+}
+
+/** Compiles the update: one program if the batch goes through in one piece, otherwise one to add up gradients and one to apply them. */
+export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = {}): Promise<Updater> {
+  const { batch, microBatch } = spec;
+  const { parameters, uniforms, before, losses, gradient, apply } = updateGraphs(spec);
   const carry = (after: Readonly<Record<StateName, Expr>>) =>
     Object.fromEntries(stateNames.map((name) => [name, { before: before[name], after: after[name] }]));
-  const microGradient = flatGradient(losses.sum().mul(1 / batch), parameters);
-  const [microLosses, gradient] = flatten([losses, microGradient], parameters, before.params);
 
   const updater = (program: StatefulProgram, update: Updater["update"], close: () => Promise<void>): Updater => ({
     parameters,
@@ -112,8 +143,8 @@ export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = 
   });
 
   if (microBatch === batch) {
-    const { norm, after } = updateGraph(spec, gradient, before);
-    const program = await compileStateful(carry(after), { losses: microLosses, norm }, options);
+    const { norm, after } = apply(gradient);
+    const program = await compileStateful(carry(after), { losses, norm }, options);
     const update: Updater["update"] = async ([feeds], rates) => {
       const outcome = await program.step({ ...feeds, ...rates });
       return { losses: outcome.losses, gradientNorm: outcome.norm[0] };
@@ -121,22 +152,23 @@ export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = 
     return updater(program, update, program.close);
   }
 
-  const sum = input("gradient", [count]);
-  const adding = await compile({ losses: microLosses, sum: sum.add(gradient) }, options);
-  const { norm, after } = updateGraph(spec, sum, before);
+  const sum = input("gradient", gradient.shape);
+  const adding = await compile({ losses, sum: sum.add(gradient) }, options);
+  const { norm, after } = apply(sum);
   const applying = await compileStateful(carry(after), { norm }, options);
+  const count = parameterCount(parameters);
   let [total, other] = [new Float32Array(count), new Float32Array(count)];
   const update: Updater["update"] = async (micro, rates) => {
     total.fill(0);
-    const losses = new Float32Array(batch);
+    const all = new Float32Array(batch);
     for (const [i, feeds] of micro.entries()) {
       const { params } = applying.state;
       const outcome = await adding.run({ ...feeds, params, gradient: total }, { sum: other });
-      losses.set(outcome.losses, i * microBatch);
+      all.set(outcome.losses, i * microBatch);
       [total, other] = [other, total];
     }
     const outcome = await applying.step({ gradient: total, ...rates });
-    return { losses, gradientNorm: outcome.norm[0] };
+    return { losses: all, gradientNorm: outcome.norm[0] };
   };
   return updater(applying, update, async () => {
     await adding.close();

@@ -1,0 +1,87 @@
+/** From the words of a command line to a command and typed values, or to one line about what is wrong with them. */
+import { parseArgs } from "node:util";
+import { ConfigError, unknownName } from "../errors/index.ts";
+import { type Command, everywhere, type Flag, type Flags, flagName, placeholder, type Values } from "./command.ts";
+import { commands } from "./commands.ts";
+
+type Value = Values<Flags>[string];
+
+/** A command line that can be carried out. */
+export interface Parsed {
+  readonly command: Command;
+  readonly argument: string | undefined;
+  readonly values: Values<Flags>;
+  readonly json: boolean;
+}
+
+/** Reads `NAME [ARGUMENT] [FLAGS…]`. Returns the command alone where its help is asked for. Throws ConfigError. */
+export function parseCommandLine([name = "", ...args]: readonly string[]): Parsed | { readonly helpOf: Command } {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) throw unknownName("ornstein: command", name, Object.keys(commands));
+  const { given, positionals } = split(command, args);
+  if (given.has("help")) return { helpOf: command };
+  const values = Object.fromEntries(
+    Object.entries(command.flags).map(([key, flag]) => [key, readFlag(name, key, flag, given.get(key) ?? [])]),
+  );
+  const { argument } = command;
+  const extra = positionals[argument ? 1 : 0];
+  if (extra !== undefined)
+    throw new ConfigError(`ornstein ${name}: does not know what to do with ${JSON.stringify(extra)}.`);
+  if (argument?.required && positionals.length === 0)
+    throw new ConfigError(`ornstein ${name}: needs ${argument.name}: ${argument.help}.`);
+  return { command, argument: positionals[0], values, json: given.has("json") };
+}
+
+/** The words given for each flag, `undefined` where a flag stands alone, and the words that belong to none. */
+function split(command: Command, args: readonly string[]) {
+  const flags: Flags = { ...command.flags, ...everywhere };
+  const keys = new Map(Object.keys(flags).map((key) => [flagName(key), key]));
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([key, { type, short }]) => [
+      flagName(key).slice(2),
+      { type: type === "boolean" ? ("boolean" as const) : ("string" as const), ...(short && { short }) },
+    ]),
+  );
+  const { tokens } = parseArgs({ args: [...args], options, allowPositionals: true, strict: false, tokens: true });
+  const given = new Map<string, (string | undefined)[]>();
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind !== "option") continue;
+    const key = keys.get(`--${token.name}`);
+    if (key === undefined) throw unknownName(`ornstein ${command.name}: flag`, token.rawName, [...keys.keys()]);
+    const { value, inlineValue } = token;
+    const isFlag = !inlineValue && value !== undefined && keys.has(value);
+    given.set(key, [...(given.get(key) ?? []), isFlag ? undefined : value]);
+  }
+  return { given, positionals };
+}
+
+function readFlag(command: string, key: string, flag: Flag, given: readonly (string | undefined)[]): Value {
+  const where = `${command}: ${flagName(key)}`;
+  if (flag.type === "boolean") {
+    const value = given.find((word) => word !== undefined);
+    if (value !== undefined) throw new ConfigError(`${where}: takes no value; got ${JSON.stringify(value)}.`);
+    return given.length > 0;
+  }
+  if (given.some((word) => word === undefined || word === ""))
+    throw new ConfigError(`${where}: has no value (${placeholder(flag).trim()} expected).`);
+  const words = given as readonly string[];
+  if (flag.type === "strings") return words;
+  if (words.length > 1) throw new ConfigError(`${where}: is given ${words.length} times (once expected).`);
+  const [word] = words;
+  if (word === undefined) return "default" in flag ? flag.default : undefined;
+  if (flag.type === "string") return word;
+  if (flag.type === "choice") {
+    if (!flag.choices.includes(word)) throw unknownName(where, word, flag.choices);
+    return word;
+  }
+  const value = Number(word);
+  const { min = -Infinity, max = Infinity } = flag;
+  const kind = flag.type === "integer" ? "a whole number" : "a number";
+  const range = min === -Infinity ? "" : max === Infinity ? ` of at least ${min}` : ` from ${min} to ${max}`;
+  const fits = flag.type === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value);
+  if (!fits || word.trim() === "" || value < min || value > max)
+    throw new ConfigError(`${where}: must be ${kind}${range}; got ${JSON.stringify(word)}.`);
+  return value;
+}

@@ -1,0 +1,101 @@
+/** What a recipe takes: counted from its graphs, and measured by running them. */
+import { datasetFromArray } from "../data/index.ts";
+import { type Cost, cost, type Expr, input, simplify, sizeOf } from "../graph/index.ts";
+import { parameterCount } from "../nn/index.ts";
+import { normals } from "../random/index.ts";
+import type { CompileOptions } from "../runtime/index.ts";
+import { createTrainer, networkOf, stateNames, updateGraphs } from "../training/index.ts";
+import { type DataFacts, modelOf, type Recipe, trainerOf } from "./recipe.ts";
+
+/** Size and work of a recipe, counted and not measured. */
+export interface Expense {
+  readonly parameters: number;
+  /** Operations of the network for one image, one way. */
+  readonly forwardFlops: number;
+  /** Operations of training for one image: forward, backward, and its share of the update. */
+  readonly trainingFlops: number;
+  /** Bytes of the training state: parameters, average, and the optimiser's, each twice (before and after a step). */
+  readonly stateBytes: number;
+  /** Most bytes of values alive at once in a training step. */
+  readonly stepBytes: number;
+}
+
+/** Counts what training a recipe takes. Throws ConfigError where the recipe does not fit the data. */
+export function expenseOf(recipe: Recipe, facts: DataFacts): Expense {
+  const spec = trainerOf(recipe, facts);
+  const { batch, microBatch } = spec;
+  const forward = costOf([networkOf(modelOf(recipe, facts)).output]);
+  const { parameters, losses, gradient, apply } = updateGraphs(spec);
+  const outputs = (whole: typeof gradient) => {
+    const { norm, after } = apply(whole);
+    return [norm, ...Object.values(after)];
+  };
+  const count = parameterCount(parameters);
+  const passes =
+    microBatch === batch
+      ? [{ times: 1, cost: costOf([losses, ...outputs(gradient)]) }]
+      : [
+          { times: batch / microBatch, cost: costOf([losses, input("gradient", gradient.shape).add(gradient)]) },
+          { times: 1, cost: costOf(outputs(input("gradient", gradient.shape))) },
+        ];
+  return {
+    parameters: count,
+    forwardFlops: forward.flops,
+    trainingFlops: passes.reduce((sum, { times, cost }) => sum + times * cost.flops, 0) / batch,
+    stateBytes: 2 * stateNames.length * 4 * count,
+    stepBytes: Math.max(...passes.map(({ cost }) => cost.peakBytes)),
+  };
+}
+
+const costOf = (outputs: readonly Expr[]): Cost => cost(simplify(outputs));
+
+/** How fast a recipe trains here. */
+export interface Speed {
+  /** Until the first step can begin: building and compiling. */
+  readonly readySeconds: number;
+  /** The median over some steps. */
+  readonly secondsPerStep: number;
+}
+
+export interface MeasureOptions extends CompileOptions {
+  /** Steps to time; default 10. */
+  readonly steps?: number;
+  /** Steps before those, which are slower; default 3. */
+  readonly warmup?: number;
+  /** Seconds after which what is known so far must do; default 20. */
+  readonly patience?: number;
+}
+
+/** Trains for a moment on made-up data of the right shape, and forgets it. */
+export async function measureSpeed(
+  recipe: Recipe,
+  facts: DataFacts,
+  { steps = 10, warmup = 3, patience = 20, ...options }: MeasureOptions = {},
+): Promise<Speed> {
+  const seconds = () => performance.now() / 1000;
+  const started = seconds();
+  const examples = 64;
+  const dataset = datasetFromArray({
+    name: "noise",
+    shape: facts.shape,
+    values: normals(0, "synthetic data", 0, examples * sizeOf(facts.shape)),
+    ...(facts.classes > 0 && {
+      labels: Uint16Array.from({ length: examples }, (_, i) => i % facts.classes),
+      classes: Array.from({ length: facts.classes }, (_, i) => String(i)),
+    }),
+  });
+  const trainer = await createTrainer(trainerOf(recipe, facts), dataset, options);
+  const readySeconds = seconds() - started;
+  try {
+    const times: number[] = [];
+    while (times.length < warmup + steps && (times.length === 0 || seconds() - started < patience)) {
+      const before = seconds();
+      await trainer.advance();
+      times.push(seconds() - before);
+    }
+    const steady = times.slice(Math.min(warmup, times.length - 1)).sort((a, b) => a - b);
+    return { readySeconds, secondsPerStep: steady[Math.floor(steady.length / 2)] };
+  } finally {
+    await trainer.close();
+  }
+}
