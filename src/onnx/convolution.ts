@@ -1,23 +1,39 @@
 /** A convolution and its two gradients as ONNX nodes, in the plain NCHW layout. */
 import { type ConvAttrs, type Expr, sizeOf } from "../graph/index.ts";
+import { blockedConv, blockedFilterGrad, blockedInputGrad } from "./blocked.ts";
 import type { Emit } from "./emit.ts";
 
-const convAttributes = ({ stride, pads, groups }: ConvAttrs, kernel: readonly number[]) => ({
+export type InputGradAttrs = ConvAttrs & { readonly size: readonly [number, number] };
+export type FilterGradAttrs = ConvAttrs & { readonly kernel: readonly [number, number] };
+
+export const convAttributes = ({ stride, pads, groups }: ConvAttrs, kernel: readonly number[]) => ({
   kernel_shape: kernel,
   strides: [stride, stride],
   pads,
   group: groups,
 });
 
+/** The convolution of `x`, with a bias [K] where one is given. */
 export function lowerConv(
   emit: Emit,
-  xs: readonly string[],
+  [x, filter, ...bias]: readonly string[],
   attrs: ConvAttrs,
-  _: Expr,
-  [, filter]: readonly Expr[],
+  y: Expr,
+  [image, filters]: readonly Expr[],
 ): string {
-  return emit.node("Conv", xs, convAttributes(attrs, filter.shape.slice(2)));
+  return (
+    blockedConv(emit, [x, filter, ...bias], attrs, y, [image, filters]) ??
+    emit.node("Conv", [x, filter, ...bias], convAttributes(attrs, filters.shape.slice(2)))
+  );
 }
+
+/** The zeros around dy that make the input gradient of a stride-1 convolution a convolution itself. */
+export const turnedPads = (pads: ConvAttrs["pads"], [h, w]: readonly number[]): ConvAttrs["pads"] => [
+  h - 1 - pads[0],
+  w - 1 - pads[1],
+  h - 1 - pads[2],
+  w - 1 - pads[3],
+];
 
 /**
  * The gradient with respect to the image. With stride 1 it is a convolution of dy with the filters turned by 180° and
@@ -25,28 +41,22 @@ export function lowerConv(
  */
 export function lowerInputGrad(
   emit: Emit,
-  [dy, filter]: readonly string[],
-  { size, ...attrs }: ConvAttrs & { readonly size: readonly [number, number] },
-  _: Expr,
-  [{ shape: from }, { shape: w }]: readonly Expr[],
+  xs: readonly string[],
+  { size, ...attrs }: InputGradAttrs,
+  dx: Expr,
+  inputs: readonly Expr[],
 ): string {
   const { stride, pads, groups } = attrs;
+  const [dy, filter] = xs;
+  const [{ shape: from }, { shape: w }] = inputs;
   const kernel = w.slice(2);
-  const turnedPads = [
-    kernel[0] - 1 - pads[0],
-    kernel[1] - 1 - pads[1],
-    kernel[0] - 1 - pads[2],
-    kernel[1] - 1 - pads[3],
-  ];
-  if (stride === 1 && groups === 1 && turnedPads.every((n) => n >= 0)) {
+  const turned = turnedPads(pads, kernel);
+  if (stride === 1 && groups === 1 && turned.every((n) => n >= 0)) {
+    const blocked = blockedInputGrad(emit, xs, turned, dx, inputs);
+    if (blocked) return blocked;
     const swapped = emit.node("Transpose", [filter], { perm: [1, 0, 2, 3] });
-    const turned = sizeOf(kernel) === 1 ? swapped : flip(emit, swapped);
-    return emit.node("Conv", [dy, turned], {
-      kernel_shape: kernel,
-      strides: [1, 1],
-      pads: turnedPads,
-      group: 1,
-    });
+    const flipped = sizeOf(kernel) === 1 ? swapped : flip(emit, swapped);
+    return emit.node("Conv", [dy, flipped], convAttributes({ stride: 1, pads: turned, groups: 1 }, kernel));
   }
   const missing = [0, 1].map(
     (axis) => size[axis] - ((from[2 + axis] - 1) * stride + kernel[axis] - pads[axis] - pads[axis + 2]),
@@ -60,15 +70,39 @@ function flip(emit: Emit, x: string): string {
   return emit.node("Slice", [x, last, emit.ints([-(2 ** 31), -(2 ** 31)]), emit.ints([2, 3]), last]);
 }
 
-/**
- * The gradient with respect to the filters, as one matrix product over all batch positions: the image's shifted copies
- * (one for each filter tap) as rows [taps · C, B · Ho · Wo], times dy as [K, B · Ho · Wo]ᵀ; per group.
- */
+/** The gradient with respect to the filters, by whichever way suits the shapes. */
 export function lowerFilterGrad(
   emit: Emit,
+  xs: readonly string[],
+  attrs: FilterGradAttrs,
+  dw: Expr,
+  inputs: readonly Expr[],
+): string {
+  const { stride, pads, groups, kernel } = attrs;
+  const pointwise = sizeOf(kernel) === 1 && stride === 1 && groups === 1 && pads.every((n) => n === 0);
+  if (pointwise) return pointwiseFilterGrad(emit, xs, dw, inputs);
+  return blockedFilterGrad(emit, xs, attrs, inputs) ?? columnsFilterGrad(emit, xs, attrs, dw, inputs);
+}
+
+/** For 1×1 filters: one product dy · xᵀ for each image, summed over the batch. */
+function pointwiseFilterGrad(emit: Emit, [x, dy]: readonly string[], dw: Expr, inputs: readonly Expr[]): string {
+  const [{ shape: image }, { shape: out }] = inputs;
+  const rows = (value: string, [b, c, h, w]: readonly number[]) =>
+    emit.node("Reshape", [value, emit.ints([b, c, h * w])]);
+  const products = emit.node("FusedMatMul", [rows(dy, out), rows(x, image)], { transB: 1 }, "com.microsoft");
+  const total = emit.node("ReduceSum", [products, emit.ints([0])], { keepdims: 0 });
+  return emit.node("Reshape", [total, emit.ints(dw.shape)]);
+}
+
+/**
+ * One matrix product over all batch positions: the image's shifted copies (one for each filter tap) as rows
+ * [taps · C, B · Ho · Wo], times dy as [K, B · Ho · Wo]ᵀ; per group.
+ */
+function columnsFilterGrad(
+  emit: Emit,
   [x, dy]: readonly string[],
-  { stride, pads, groups, kernel }: ConvAttrs & { readonly kernel: readonly [number, number] },
-  y: Expr,
+  { stride, pads, groups, kernel }: FilterGradAttrs,
+  dw: Expr,
   [{ shape: image }, { shape: out }]: readonly Expr[],
 ): string {
   const [batch, c] = image;
@@ -82,18 +116,12 @@ export function lowerFilterGrad(
     emit.ints(groups === 1 ? [k, positions] : [groups, k / groups, positions]),
   ]);
 
-  const channelsFirst = emit.node("Transpose", [x], { perm: [1, 0, 2, 3] });
-  const padded = pads.some((n) => n !== 0)
-    ? emit.node("Pad", [channelsFirst, emit.ints([0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]])])
-    : channelsFirst;
+  const padded = channelsFirst(emit, x, pads);
   const rows = Array.from({ length: taps }, (_, tap) => {
     const [i, j] = [Math.floor(tap / kernel[1]), tap % kernel[1]];
     const starts = emit.ints([i, j]);
     const ends = emit.ints([i + (ho - 1) * stride + 1, j + (wo - 1) * stride + 1]);
-    const whole = taps === 1 && stride === 1;
-    const shifted = whole
-      ? padded
-      : emit.node("Slice", [padded, starts, ends, emit.ints([2, 3]), emit.ints([stride, stride])]);
+    const shifted = emit.node("Slice", [padded, starts, ends, emit.ints([2, 3]), emit.ints([stride, stride])]);
     return emit.node("Reshape", [
       shifted,
       emit.ints(groups === 1 ? [perGroup, positions] : [groups, perGroup, positions]),
@@ -107,5 +135,13 @@ export function lowerFilterGrad(
       : emit.node("FusedMatMul", [dyRows, columns], { transB: 1 }, "com.microsoft");
   const tapsApart = emit.node("Reshape", [product, emit.ints([k, taps, perGroup])]);
   const channelsApart = taps === 1 ? tapsApart : emit.node("Transpose", [tapsApart], { perm: [0, 2, 1] });
-  return emit.node("Reshape", [channelsApart, emit.ints(y.shape)]);
+  return emit.node("Reshape", [channelsApart, emit.ints(dw.shape)]);
+}
+
+/** [B, C, H, W] as [C, B, H, W] with zeros around, made once for each image. */
+export function channelsFirst(emit: Emit, x: string, pads: ConvAttrs["pads"]): string {
+  const turned = emit.once(`channels first ${x}`, () => [emit.node("Transpose", [x], { perm: [1, 0, 2, 3] })])[0];
+  if (pads.every((n) => n === 0)) return turned;
+  const margins = [0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]];
+  return emit.once(`channels first ${x} ${pads}`, () => [emit.node("Pad", [turned, emit.ints(margins)])])[0];
 }

@@ -20,12 +20,21 @@ const opsets = [
 ];
 
 export class Emit {
+  /** Channels in a block of the processor's blocked layout; 0 where there is none. */
+  readonly block: number;
   readonly #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
   readonly #inputs: ValueInfo[] = [];
   readonly #outputs: ValueInfo[] = [];
+  /** Values that leave the model get their outside name; those that have one already, or came from outside, are copied. */
+  readonly #renamed = new Map<string, string>();
+  readonly #copies: NodeProto[] = [];
   readonly #shared = new Map<string, readonly string[]>();
   #named = 0;
+
+  constructor(block = 0) {
+    this.block = block;
+  }
 
   /** Appends a node with one output and returns the output's name. */
   node(
@@ -74,15 +83,18 @@ export class Emit {
 
   /** Declares that the value `from` leaves the model under the name `name`. */
   output(name: string, from: string, shape: Shape, dtype: DType): void {
-    this.#nodes.push({
-      name: `output_${name}`,
-      opType: "Identity",
-      domain: "",
-      input: [from],
-      output: [name],
-      attribute: [],
-    });
     this.#outputs.push(valueInfo(name, shape, dtype));
+    const made = this.#nodes.some(({ output }) => output.includes(from));
+    if (made && !this.#renamed.has(from)) this.#renamed.set(from, name);
+    else
+      this.#copies.push({
+        name: `output_${name}`,
+        opType: "Identity",
+        domain: "",
+        input: [from],
+        output: [name],
+        attribute: [],
+      });
   }
 
   /** A float32 constant. Equal small ones are written once. */
@@ -113,6 +125,11 @@ export class Emit {
     return name;
   }
 
+  #rename(node: NodeProto): NodeProto {
+    const renamed = (value: string) => this.#renamed.get(value) ?? value;
+    return { ...node, input: node.input.map(renamed), output: node.output.map(renamed) };
+  }
+
   finish(metadata: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
     return encodeModel({
       irVersion: 10,
@@ -121,7 +138,7 @@ export class Emit {
       metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
       graph: {
         name: "ornstein",
-        node: this.#nodes,
+        node: [...this.#nodes, ...this.#copies].map((node) => this.#rename(node)),
         initializer: this.#initializers,
         input: this.#inputs,
         output: this.#outputs,

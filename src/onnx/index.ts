@@ -1,2 +1,3 @@
+export { blockProbe } from "./block-probe.ts";
 export { lower } from "./lower.ts";
-export { toOnnx } from "./model.ts";
+export { type ModelOptions, toOnnx } from "./model.ts";

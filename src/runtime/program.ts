@@ -3,6 +3,7 @@ import { InferenceSession, Tensor } from "#ort";
 import { GraphError, SessionError } from "../errors/index.ts";
 import { type DType, type Expr, type OpAttrs, type Shape, showShape, sizeOf, topological } from "../graph/index.ts";
 import { toOnnx } from "../onnx/index.ts";
+import { blockSize } from "./block-size.ts";
 import { type Device, deviceRemedies } from "./device.ts";
 
 export interface CompileOptions {
@@ -46,7 +47,7 @@ export async function compile(outputs: Readonly<Record<string, Expr>>, options: 
   const inputs = topological(Object.values(outputs))
     .filter((node) => node.op === "input")
     .map((node) => node.attrs as OpAttrs["input"]);
-  const session = await createSession(toOnnx(outputs), options);
+  const session = await createSession(toOnnx(outputs, { block: await blockSize(options.device) }), options);
   const ports = Object.entries(outputs).map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
   // Inputs that simplification found unused are accepted and not passed on.
   const used = new Set(session.inputNames);

@@ -1,7 +1,7 @@
 /** Annealed Langevin dynamics (Song & Ermon 2019, Algorithm 1): the sampler of noise-conditional score networks. */
 import { combine } from "./combine.ts";
 import type { Denoise, Sigmas, Step } from "./denoise.ts";
-import { checkStart, ends } from "./ladder.ts";
+import { checkStart } from "./ladder.ts";
 import { type Handed, needNoise } from "./noise.ts";
 import { type Given, type OptionTable, resolve } from "./options.ts";
 
@@ -27,8 +27,9 @@ export async function* annealedLangevin(
   checkStart(where, x, sigmas);
   const { stepsPerLevel, epsilon } = resolve(where, annealedLangevinOptions, given);
   needNoise(where, noise, "every step");
-  const { to, zero } = ends(where, sigmas);
-  const levels = zero ? sigmas.slice(0, -1) : sigmas;
+  const levels = sigmas.filter((sigma) => sigma > 0);
+  const zero = levels.length < sigmas.length;
+  const to = levels[levels.length - 1];
   const pull = epsilon / to ** 2;
   for (const [index, sigma] of levels.entries()) {
     let denoised = x;

@@ -4,8 +4,8 @@ import { combine, type Term } from "./combine.ts";
 import { type Given, type OptionTable, resolve } from "./options.ts";
 
 /**
- * dy/dt for one or more systems laid end to end: `t` has one time for each system. `y` is only read; the result is a
- * new array.
+ * dy/dt for one or more systems laid end to end: `t` has one time for each system. `y` is only read, and not kept;
+ * the result is a new array.
  */
 export type Field = (t: Float64Array, y: Float64Array) => Promise<Float64Array> | Float64Array;
 
@@ -22,6 +22,8 @@ export interface Attempt {
   /** Time of each system. */
   readonly t: Float64Array;
   readonly y: Float64Array;
+  /** How far the attempt went in t, with its sign; 0 for a finished system. */
+  readonly h: Float64Array;
   /** dy/dt at the start of the attempt. */
   readonly slope: Float64Array;
   /** Steps kept, and thrown away, so far, of each system. */
@@ -55,6 +57,7 @@ export async function* dormandPrince(
   let t = new Float64Array(systems).fill(from);
   let slope = await field(t, y);
   const steps = await firstSteps();
+  const [candidate, error, zero] = [0, 1, 2].map(() => new Float64Array(y.length));
   const afterRejection = new Uint8Array(systems);
   let accepted = new Int32Array(systems);
   let rejected = new Int32Array(systems);
@@ -71,12 +74,11 @@ export async function* dormandPrince(
 
     // Seven slopes; the last is at the new point, and the first of the next step.
     const slopes = [slope];
-    let candidate = y;
     for (const [i, weights] of stages.entries()) {
-      candidate = advance(y, h, slopes, weights);
+      advance(candidate, y, h, slopes, weights);
       slopes.push(await field(nodes[i] === 1 ? end : t.map((time, s) => time + nodes[i] * h[s]), candidate));
     }
-    const error = advance(new Float64Array(y.length), h, slopes, errorWeights);
+    advance(error, zero, h, slopes, errorWeights);
 
     const before = slope;
     [t, y, slope] = [t.slice(), y.slice(), slope.slice()];
@@ -98,23 +100,32 @@ export async function* dormandPrince(
         rejected[s]++;
       }
     }
-    yield { t, y, slope: before, accepted, rejected };
+    yield { t, y, h, slope: before, accepted, rejected };
   }
 
-  /** y + h Σ wᵢ kᵢ, system by system. */
-  function advance(start: Float64Array, h: Float64Array, slopes: readonly Float64Array[], weights: readonly number[]) {
-    const out = new Float64Array(start.length);
+  /** Writes y + h (Σ wᵢ kᵢ), system by system. Multiplying by h last keeps rounding out of the weights, where errors cancel. */
+  function advance(
+    into: Float64Array,
+    start: Float64Array,
+    h: Float64Array,
+    slopes: readonly Float64Array[],
+    weights: readonly number[],
+  ): Float64Array {
     for (let s = 0; s < systems; s++) {
-      const terms = weights.flatMap((w, i): Term[] => (w === 0 ? [] : [[h[s] * w, row(slopes[i], s)]]));
-      combine(row(out, s), [1, row(start, s)], ...terms);
+      const target = row(into, s);
+      combine(target, ...weights.flatMap((w, i): Term[] => (w === 0 ? [] : [[w, row(slopes[i], s)]])));
+      combine(target, [h[s], target], [1, row(start, s)]);
     }
-    return out;
+    return into;
   }
 
   /** Root mean square of v/(atol + rtol·max(|a|, |b|)). */
   function scaledNorm(v: Float64Array, a: Float64Array, b: Float64Array): number {
     let sum = 0;
-    for (let i = 0; i < v.length; i++) sum += (v[i] / (atol + rtol * Math.max(Math.abs(a[i]), Math.abs(b[i])))) ** 2;
+    for (let i = 0; i < v.length; i++) {
+      const scaled = v[i] / (atol + rtol * Math.max(Math.abs(a[i]), Math.abs(b[i])));
+      sum += scaled * scaled;
+    }
     return Math.sqrt(sum / v.length);
   }
 
@@ -129,7 +140,7 @@ export async function* dormandPrince(
     const signed = trial.map((h) => h * direction);
     const probe = await field(
       t.map((time, s) => time + signed[s]),
-      advance(y, signed, [slope], [1]),
+      advance(new Float64Array(y.length), y, signed, [slope], [1]),
     );
     const change = combine(new Float64Array(y.length), [1, probe], [-1, slope]);
     return trial.map((h0, s) => {

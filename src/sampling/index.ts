@@ -83,6 +83,7 @@ export { type DynamicThresholdOptions, dynamicallyThresholded, dynamicThreshold 
 export { type EdmAblationOptions, edmAblation, edmAblationOptions } from "./edm-ablation.ts";
 export { type EpsilonScale, epsilonScaled, linearScale } from "./epsilon-scaling.ts";
 export { type EulerAncestralOptions, type EulerOptions, euler, eulerAncestral } from "./euler.ts";
+export { type EulerMaruyamaOptions, eulerMaruyama, eulerMaruyamaOptions } from "./euler-maruyama.ts";
 export type { Predicts, Update } from "./exponential.ts";
 export { karrasSigmas, type SigmaGridSpec, sigmaGrid, sigmaGridNames, sigmaSteps } from "./grids.ts";
 export {
@@ -96,7 +97,6 @@ export {
   type LogGradient,
 } from "./guidance.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
-export { type Gaussian, gaussianDenoiser, gaussianFlow, type Level, type Mixture, mixtureDenoiser } from "./ideal.ts";
 export { slerp, tempered } from "./latent.ts";
 export {
   bitsPerDim,
@@ -117,9 +117,24 @@ export { type LmsOptions, lms, lmsOptions } from "./lms.ts";
 export { type Network, networkDenoiser } from "./network-denoiser.ts";
 export type { Handed } from "./noise.ts";
 export type { Given, Option, OptionTable, Resolved } from "./options.ts";
+export type { PathHanded, PathSampler, PathStep } from "./path-sampler.ts";
+export { type PathSamplerName, type PathSamplerSpec, pathSamplers, solvePath } from "./path-samplers.ts";
 export { type PlmsOptions, type PndmOptions, plms, plmsOptions, plmsUpdates, pndm, pndmOptions } from "./pndm.ts";
+export {
+  type PredictorCorrectorOptions,
+  predictorCorrector,
+  predictorCorrectorOptions,
+} from "./predictor-corrector.ts";
 export { type Estimate, estimate, type Process, probabilityFlow, sigmaProcess } from "./probability-flow.ts";
-export { type DenoiseEach, oneByOne, rk45, rk45Each } from "./rk45.ts";
+export {
+  type DenoiseEach,
+  oneByOne,
+  type Rk45PathOptions,
+  rk45,
+  rk45Each,
+  rk45Path,
+  rk45PathOptions,
+} from "./rk45.ts";
 export type { AdaptiveStep, Sampler } from "./sampler.ts";
 export {
   evaluations,

@@ -29,6 +29,11 @@ export function checkStart(where: string, x: Float64Array, sigmas: Sigmas, { inf
     if (i > 0 && !(sigma < sigmas[i - 1]))
       throw new ConfigError(`${where}: noise levels must fall: level ${i} is ${sigma} after ${sigmas[i - 1]}.`);
   }
+  checkSamples(where, x);
+}
+
+/** Refuses samples that are missing or not finite. */
+export function checkSamples(where: string, x: Float64Array): void {
   if (x.length === 0) throw new ConfigError(`${where}: there are no samples: x is empty.`);
   for (let i = 0; i < x.length; i++)
     if (!Number.isFinite(x[i])) throw new ConfigError(`${where}: the start is not finite: x[${i}] is ${x[i]}.`);

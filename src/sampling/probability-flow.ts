@@ -1,17 +1,11 @@
 /** Scores and the probability-flow ODE of any diffusion process, from a denoiser. */
+import type { Path } from "../diffusion/index.ts";
 import { combine } from "./combine.ts";
 import type { Denoise } from "./denoise.ts";
 import type { Field } from "./dormand-prince.ts";
 
-/** A diffusion process dz = f(t) z dt + g(t) dw with marginals z = α(t) x + σ(t) ε. */
-export interface Process {
-  readonly alpha: (t: number) => number;
-  readonly sigma: (t: number) => number;
-  /** f(t), the factor of z in the drift. */
-  readonly drift: (t: number) => number;
-  /** g(t). */
-  readonly diffusion: (t: number) => number;
-}
+/** What of a path these formulas need: dz = f(t) z dt + g(t) dw, with marginals z = α(t) x + σ(t) ε. */
+export type Process = Pick<Path, "alpha" | "sigma" | "drift" | "diffusion">;
 
 /** What a denoiser says about z at one time. */
 export interface Estimate {
@@ -28,7 +22,10 @@ export async function estimate(
 ): Promise<Estimate> {
   const [a, s] = [alpha(t), sigma(t)];
   const denoised = await denoise(a === 1 ? z : combine(new Float64Array(z.length), [1 / a, z]), s / a);
-  return { denoised, score: combine(new Float64Array(z.length), [a / s ** 2, denoised], [-1 / s ** 2, z]) };
+  // Dividing after the difference: near t = 1 the score almost cancels the drift, and its last digits matter.
+  const score = new Float64Array(z.length);
+  for (let i = 0; i < z.length; i++) score[i] = (a * denoised[i] - z[i]) / s ** 2;
+  return { denoised, score };
 }
 
 /** dz/dt = f z − ½ g² ∇ ln p (Song et al. 2021, eq. 13), for a batch at one time: a `Field` of one system. */
@@ -39,7 +36,7 @@ export function probabilityFlow(denoise: Denoise, process: Process): Field {
   };
 }
 
-/** The process in which time is the noise level itself: z = x + t ε, dz/dt = (z − D)/t. */
+/** The process whose time is the noise level itself, z = x + t ε: dz/dt = (z − D)/t. */
 export const sigmaProcess: Process = {
   alpha: () => 1,
   sigma: (t) => t,

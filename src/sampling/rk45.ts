@@ -1,10 +1,13 @@
-/** The probability-flow ODE in σ by the adaptive Runge–Kutta pair of Dormand and Prince. */
+/** The probability-flow ODE, in σ or along a path, by the adaptive Runge–Kutta pair of Dormand and Prince. */
+import type { Path } from "../diffusion/index.ts";
 import { combine } from "./combine.ts";
 import type { Denoise, Sigmas } from "./denoise.ts";
 import { type DormandPrinceOptions, dormandPrince, dormandPrinceOptions, type Field } from "./dormand-prince.ts";
-import { checkStart, ends } from "./ladder.ts";
+import { checkSamples, checkStart, ends } from "./ladder.ts";
 import type { Handed } from "./noise.ts";
-import { resolve } from "./options.ts";
+import { type Given, type OptionTable, resolve } from "./options.ts";
+import { type PathHanded, type PathStep, pathOptions } from "./path-sampler.ts";
+import { probabilityFlow } from "./probability-flow.ts";
 import type { AdaptiveStep } from "./sampler.ts";
 
 /** D(x; σ) for a batch whose samples have noise levels of their own: `sigmas` has one for each. */
@@ -93,5 +96,38 @@ async function* integrate(
   if (zero) {
     x = await denoise(x, levels);
     yield { index, sigma: to, x, denoised: x, next: 0, rejected: 0 };
+  }
+}
+
+/** How exactly `rk45Path` integrates, and the time at which it stops. */
+export const rk45PathOptions = { ...dormandPrinceOptions, end: pathOptions.end } as const satisfies OptionTable;
+
+export type Rk45PathOptions = Given<typeof rk45PathOptions> & PathHanded;
+
+/**
+ * The probability-flow ODE of any path in the path's own time, from 1 to `end`, with steps common to the whole batch:
+ * the ODE sampler of Song et al. (2021).
+ */
+export async function* rk45Path(
+  denoise: Denoise,
+  z: Float64Array,
+  path: Path,
+  { noise: _, samples: __, ...given }: Rk45PathOptions = {},
+): AsyncGenerator<PathStep & { readonly rejected: number }> {
+  checkSamples("rk45", z);
+  const { end, ...options } = resolve("rk45", rk45PathOptions, given);
+  let [t, index, rejected] = [1, 0, 0];
+  for await (const attempt of dormandPrince(probabilityFlow(denoise, path), z, { ...options, from: 1, to: end })) {
+    if (attempt.accepted[0] === index) rejected++;
+    else {
+      // D from the slope at the start: D = (z + σ² ∇ ln p)/α, ∇ ln p = 2 (f z − dz/dt)/g².
+      const [alpha, sigma] = [path.alpha(t), path.sigma(t)];
+      const c = (2 * sigma ** 2) / path.diffusion(t) ** 2;
+      const of = (1 + c * path.drift(t)) / alpha;
+      const denoised = combine(new Float64Array(z.length), [of, z], [-c / alpha, attempt.slope]);
+      [t, z] = [attempt.t[0], attempt.y];
+      yield { index: index++, sigma: sigma / alpha, t, x: z, mean: z, denoised, rejected };
+      rejected = 0;
+    }
   }
 }

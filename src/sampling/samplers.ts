@@ -28,14 +28,17 @@ import type { Sampler } from "./sampler.ts";
 import { unipc, unipcOptions } from "./unipc.ts";
 
 /** What is known about a sampler. */
-export interface SamplerMember<T extends OptionTable> {
-  readonly sample: Sampler<Given<T> & Handed>;
+export interface SamplerMember<T extends OptionTable, S = Sampler<Given<T> & Handed>> {
+  readonly sample: S;
   readonly options: T;
   /** Order of convergence with all added noise turned off; 0 where steps are no discretisation of the ODE. */
   readonly order: number;
   /** Whether it draws noise: whatever its options say, depending on them, or not at all. */
   readonly noise: "always" | "optional" | "never";
-  /** Network evaluations (NFE) of a run over `steps` steps that ends at 0; undefined where they are chosen as it runs. */
+  /**
+   * Network evaluations (NFE) of a run over `steps` steps, of a ladder that ends at 0; undefined where they are chosen as
+   * it runs.
+   */
   readonly evaluations: (steps: number, options: Resolved<T>) => number | undefined;
   readonly source: string;
   /** Fewest steps of a run that ends at 0; 1 if absent. */
@@ -102,6 +105,7 @@ export const samplers = {
     noise: "never",
     evaluations: (n, { evaluations }) => evaluations || n,
     source: `${dpm}, §3.4`,
+    leastSteps: () => 2,
   }),
   "dpm-adaptive": member({
     sample: dpmAdaptive,
@@ -110,6 +114,7 @@ export const samplers = {
     noise: "never",
     evaluations: () => undefined,
     source: `${dpm}, App. C; ${kDiffusion}`,
+    leastSteps: () => 2,
   }),
   rk45: member({
     sample: rk45,
@@ -118,6 +123,7 @@ export const samplers = {
     noise: "never",
     evaluations: () => undefined,
     source: "Dormand and Prince (1980); Song et al. (2021)",
+    leastSteps: () => 2,
   }),
   "dpm++2m": member({
     sample: dpmpp2m,

@@ -1,5 +1,6 @@
 /** What the vectors of all samplers share: their exact models, and noises given as arrays. */
-import { type Denoise, gaussianDenoiser, mixtureDenoiser, type Noise } from "../../src/sampling/index.ts";
+import { gaussian, mixture } from "../../src/diffusion/index.ts";
+import type { Denoise, Noise } from "../../src/sampling/index.ts";
 import type { Tensor } from "./vectors.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a model's fields depend on its type
@@ -7,7 +8,8 @@ type Model = any;
 
 /** The exact denoiser that a vector's `model` names. */
 export function ideal(model: Model): Denoise {
-  return model.type === "mixture" ? mixtureDenoiser(model) : gaussianDenoiser(model);
+  const { type, ...options } = model;
+  return (type === "mixture" ? mixture(options) : gaussian(options)).denoise;
 }
 
 /** The arrays of a vector's `noises`, in order; asking for one too many fails the case. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { mixture } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
 import { phis } from "../../src/sampling/exponential.ts";
 import {
@@ -11,7 +12,6 @@ import {
   dpmSolverAdaptive,
   finish,
   heun,
-  mixtureDenoiser,
   plms,
   pndm,
   rhoRungeKutta,
@@ -23,7 +23,7 @@ import { exact, ideal, karras } from "./gaussian.ts";
 
 const x = Float64Array.of(7, -4, 2, 5);
 const sigmas = karras(12, 10, 0.02);
-const bent = mixtureDenoiser({
+const { denoise: bent } = mixture({
   weights: [0.3, 0.7],
   means: [
     [-1, 0.5],

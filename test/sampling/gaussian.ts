@@ -1,15 +1,9 @@
 /** Gaussian data, on which every sampler has an exact answer to compare with. */
-import {
-  finish,
-  gaussianDenoiser,
-  gaussianFlow,
-  type Noise,
-  type Sigmas,
-  type Step,
-} from "../../src/sampling/index.ts";
+import { gaussian } from "../../src/diffusion/index.ts";
+import { finish, type Noise, type Sigmas, type Step } from "../../src/sampling/index.ts";
 
 export const data = { mean: 0.3, std: 0.5 };
-export const ideal = gaussianDenoiser(data);
+export const { denoise: ideal, flow } = gaussian(data);
 
 /** `steps` steps between two levels, equal in σ^(1/ρ). */
 export function karras(steps: number, max: number, min: number, rho = 7): number[] {
@@ -19,7 +13,7 @@ export function karras(steps: number, max: number, min: number, rho = 7): number
 
 /** Where the ODE takes `x` between the ends of a ladder, exactly. */
 export function exact(x: Float64Array, sigmas: Sigmas): Float64Array {
-  return gaussianFlow(x, data, { alpha: 1, sigma: sigmas[0] }, { alpha: 1, sigma: sigmas[sigmas.length - 1] });
+  return flow(x, sigmas[0], sigmas[sigmas.length - 1]);
 }
 
 /** The slope of log error against log step: the measured order of convergence. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { mixture } from "../../src/diffusion/index.ts";
 import {
   ancestralSplit,
   consistency,
@@ -9,12 +10,11 @@ import {
   fastOrders,
   finish,
   heun,
-  mixtureDenoiser,
   type Sampler,
   solve,
 } from "../../src/sampling/index.ts";
 import { lagrangeIntegrals } from "../../src/sampling/lms.ts";
-import { data, ideal, karras } from "./gaussian.ts";
+import { ideal, karras } from "./gaussian.ts";
 
 const sigmas = [...karras(6, 80, 0.02), 0];
 const x = Float64Array.of(100, -30);
@@ -63,20 +63,9 @@ test("members without noise agree where they are the same method", async () => {
 });
 
 test("data at one point are found in a single step from any level", async () => {
-  const point = mixtureDenoiser({ weights: [1], means: [[2, -1]], stds: [0] });
+  const point = mixture({ means: [[2, -1]] }).denoise;
   for (const sampler of [euler, heun, dpmpp2m] as Sampler<never>[])
     assert.deepEqual([...(await finish(sampler(point, x, [80, 0])))], [2, -1]);
-});
-
-test("a mixture of one component is Gaussian", async () => {
-  const mixture = mixtureDenoiser({ weights: [3], means: [[data.mean]], stds: [data.std] });
-  const [a, b] = [await mixture(x, 7), await ideal(x, 7)];
-  for (const [i, ai] of a.entries()) assert.ok(Math.abs(ai - b[i]) < 1e-12);
-});
-
-test("a mixture far away from all of its components is still finite", async () => {
-  const mixture = mixtureDenoiser({ weights: [1, 1], means: [[0], [1]], stds: [0, 0] });
-  assert.deepEqual([...(await mixture(Float64Array.of(1e6, -1e6), 1e-3))], [1, 0]);
 });
 
 test("one-step consistency sampling needs no noise, and more steps draw one each but the last", async () => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ConfigError } from "../../src/errors/index.ts";
 import {
+  type Denoise,
   dynamicallyThresholded,
   dynamicThreshold,
   epsilonScaled,
@@ -22,8 +23,7 @@ const norm = (v: Float64Array) => Math.hypot(...v);
 
 test("epsilon scaling divides ε = (x − D)/σ, by a number or by a function of the level", async () => {
   const x = Float64Array.of(3, -4);
-  const eps = async (denoise: typeof ideal, sigma: number) =>
-    (await denoise(x, sigma)).map((d, i) => (x[i] - d) / sigma);
+  const eps = async (denoise: Denoise, sigma: number) => (await denoise(x, sigma)).map((d, i) => (x[i] - d) / sigma);
   const plain = await eps(ideal, 2);
   for (const scale of [1.05, linearScale({ slope: 0.02, offset: 1.01, time: (sigma) => sigma })]) {
     const scaled = await eps(epsilonScaled(ideal, scale), 2);

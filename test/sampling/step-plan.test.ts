@@ -1,16 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { discreteSchedule } from "../../src/diffusion/index.ts";
+import { discreteSchedule, gaussian } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
-import {
-  gaussianDenoiser,
-  measureNodes,
-  type NodeQuality,
-  planSteps,
-  priorTerm,
-  stepCosts,
-} from "../../src/sampling/index.ts";
+import { measureNodes, type NodeQuality, planSteps, priorTerm, stepCosts } from "../../src/sampling/index.ts";
 import { close } from "./close.ts";
 
 /** All paths from 0 to `last` with `steps` steps. */
@@ -110,7 +103,7 @@ test("a better model is cheaper at every node, and the prior costs nothing at pu
     let k = 0;
     const noise = () => x.map(() => Math.sin(1.7 * ++k) * Math.SQRT2);
     const all: NodeQuality[] = [];
-    for await (const one of measureNodes(gaussianDenoiser({ mean: 0, std }), x, { alphasCumprod, noise, batch: 50 }))
+    for await (const one of measureNodes(gaussian({ std }).denoise, x, { alphasCumprod, noise, batch: 50 }))
       all.push(one);
     return all;
   };
@@ -121,7 +114,7 @@ test("a better model is cheaper at every node, and the prior costs nothing at pu
   );
   for (let i = 10; i < 30; i++) assert.ok(good[i].reconstruction < bad[i].reconstruction);
   assert.ok(priorTerm(x, 1e-12, 50) < 1e-9);
-  const run = measureNodes(gaussianDenoiser({ mean: 0, std: 1 }), x, {
+  const run = measureNodes(gaussian().denoise, x, {
     alphasCumprod: [0.5, 0],
     noise: () => x,
     batch: 50,

@@ -9,6 +9,7 @@ import { networkAdapters } from "./network.ts";
 import { parameterization } from "./parameterization.ts";
 import { pixel } from "./pixel.ts";
 import { samplerDiscrete } from "./sampler-discrete.ts";
+import { samplerPath } from "./sampler-path.ts";
 import { samplerSigma } from "./sampler-sigma.ts";
 import { samplerVp } from "./sampler-vp.ts";
 import { schedule } from "./schedule.ts";
@@ -24,6 +25,7 @@ export const adapters: Adapters = {
   ...networkAdapters,
   ...pixel,
   ...samplerDiscrete,
+  ...samplerPath,
   ...samplerSigma,
   ...samplerVp,
   ...schedule,

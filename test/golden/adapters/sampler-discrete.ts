@@ -7,6 +7,7 @@ import {
   type Denoise,
   ddim,
   ddimEncode,
+  epsilonScaled,
   type Network,
   networkDenoiser,
   type Sigmas,
@@ -29,7 +30,10 @@ export function levelsOf({ kind, ...options }: Input, timesteps: readonly number
 
 export const scaled = (x: Float64Array, factor: number): Float64Array => x.map((v) => factor * v);
 
-const denoiser = ({ model, clipDenoised }: Input): Denoise => (clipDenoised ? clipped(ideal(model)) : ideal(model));
+function denoiser({ model, clipDenoised, scale }: Input): Denoise {
+  const denoise = scale ? epsilonScaled(ideal(model), scale) : ideal(model);
+  return clipDenoised ? clipped(denoise) : denoise;
+}
 
 /** Runs a sampler on VP states; `states` are those before the first step and after each one. */
 export async function runVp(
@@ -43,7 +47,7 @@ export async function runVp(
   return { x: states[states.length - 1], states };
 }
 
-function ddimCase(input: Input) {
+export function ddimCase(input: Input) {
   const levels = levelsOf(input.schedule, input.timesteps);
   if (input.direction === "encode") return runVp(input.x.data, levels, (x) => ddimEncode(denoiser(input), x, levels));
   const sigmas = [...levels.toReversed(), 0];
@@ -52,7 +56,7 @@ function ddimCase(input: Input) {
   );
 }
 
-function ancestralCase(input: Input) {
+export function ancestralCase(input: Input) {
   const sigmas = [...levelsOf(input.schedule, input.timesteps).toReversed(), 0];
   const { varianceType: variance, varianceOutput } = input;
   return runVp(input.x.data, sigmas, (x) =>

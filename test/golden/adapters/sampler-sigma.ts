@@ -1,5 +1,5 @@
 /** Samplers on a ladder of noise levels: each vector's options become one call. */
-import { betasFromSigmas } from "../../../src/diffusion/index.ts";
+import { betasFromSigmas, gaussian } from "../../../src/diffusion/index.ts";
 import {
   type AdaptiveStep,
   ancestralSplit,
@@ -20,7 +20,6 @@ import {
   euler,
   eulerAncestral,
   finish,
-  gaussianFlow,
   heun,
   karrasSigmas,
   lms,
@@ -31,6 +30,7 @@ import {
 } from "../../../src/sampling/index.ts";
 import { given, ideal } from "../models.ts";
 import type { Adapters, Tensor } from "../vectors.ts";
+import { ancestralCase, ddimCase } from "./sampler-discrete.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: vectors of one family differ in their options
 type Input = any;
@@ -68,7 +68,7 @@ export async function runLadder<O>(
 
 /** The closed-form solution at noise level 0, where there is one. */
 function exact(model: Input, start: Float64Array, sigma: number): Float64Array | undefined {
-  if (model.type === "gaussian") return gaussianFlow(start, model, { alpha: 1, sigma }, { alpha: 1, sigma: 0 });
+  if (model.type === "gaussian") return gaussian({ mean: model.mean, std: model.std }).flow(start, sigma, 0);
   return undefined;
 }
 
@@ -148,7 +148,8 @@ export const samplerSigma: Adapters = {
     return runLadder(edmAblation, model, times(latents, sigmas[0]), sigmas, { ...options, ...betas });
   },
   "sampler.edm-heun": edmHeun,
-  "sampler.epsilon-scaling": ({ sampler, ...input }: Input) => edmHeun(input),
+  "sampler.epsilon-scaling": ({ sampler, ...input }: Input) =>
+    sampler === "ddim" ? ddimCase(input) : sampler === "ddpm" ? ancestralCase(input) : edmHeun(input),
   "sampler.euler": ladder(euler),
   "sampler.euler-ancestral": ladder(eulerAncestral),
   "sampler.heun": ladder(heun),

@@ -1,12 +1,11 @@
 /** Fast solvers on Song's linear VP schedule and on discrete schedules. The vectors hold states z = α x. */
-import { type NoiseSchedule, noiseSchedule } from "../../../src/diffusion/index.ts";
+import { gaussian, type NoiseSchedule, noiseSchedule } from "../../../src/diffusion/index.ts";
 import {
   counted,
   deis,
   deisUpdates,
   dpmSolver,
   dpmSolverAdaptive,
-  gaussianFlow,
   plms,
   plmsUpdates,
   pndm,
@@ -48,7 +47,7 @@ async function run(
     x = step.x;
     accepted++;
   }
-  const level = (sigma: number) => ({ alpha: vpAlpha(sigma), sigma: sigma * vpAlpha(sigma) });
+  const last = sigmas.filter((s) => s > 0).at(-1)!;
   return {
     x: scaled(x, vpAlpha(end)),
     accepted,
@@ -56,7 +55,14 @@ async function run(
     evaluationTimes: watched.sigmas.map((sigma) => timeOf(schedule, sigma)),
     exact:
       model.type === "gaussian"
-        ? gaussianFlow(start.data, model, level(sigmas[0]), level(sigmas.filter((s) => s > 0).at(-1)!))
+        ? scaled(
+            gaussian({ mean: model.mean, std: model.std }).flow(
+              scaled(start.data, 1 / vpAlpha(sigmas[0])),
+              sigmas[0],
+              last,
+            ),
+            vpAlpha(last),
+          )
         : undefined,
   };
 }
