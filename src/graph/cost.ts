@@ -82,6 +82,7 @@ const work: { readonly [K in OpName]: Work<K> } = {
   // Largest, difference, exponential, sum, quotient.
   softmax: perInput(5),
   // Sum, difference, square, sum, product.
+  rowAffine: (y) => ({ flops: 2 * size(y) }),
   normalize: perInput(5),
   inverseStd: perInput(4),
 };

@@ -69,6 +69,8 @@ export interface OpAttrs {
   avgPool: { readonly kernel: number };
   upsample: { readonly factor: number };
   softmax: None;
+  /** x · scale + shift, with one scale and shift for each run of trailing elements: their trailing axes have size 1. */
+  rowAffine: None;
   /** (x − mean) / √(variance + eps) over the axes from `axis` on. */
   normalize: { readonly axis: number; readonly eps: number };
   /** 1 / √(variance + eps) over the axes from `axis` on, which are kept as size 1. */
@@ -256,6 +258,10 @@ export class Expr<K extends OpName = OpName> {
   /** Softmax over the last axis. */
   softmax(): Expr {
     return new Expr("softmax", {}, [this]);
+  }
+  /** this · scale + shift in one pass; `scale` and `shift` are this shape with trailing axes of size 1. */
+  rowAffine(scale: Expr, shift: Expr): Expr {
+    return new Expr("rowAffine", {}, [this, scale, shift]);
   }
   /** (x − mean) / √(variance + eps) over all axes from `axis` on. */
   normalize(axis: number, eps: number): Expr {

@@ -25,13 +25,10 @@ export function groupNorm(
 ) {
   const [b, c, ...rest] = x.shape;
   if (c % groups !== 0) throw new GraphError(`groupNorm: ${c} channels do not divide into ${groups} groups.`);
-  const perChannel = [1, c, ...rest.map(() => 1)];
-  return x
-    .reshape([b, groups, -1])
-    .normalize(2, eps)
-    .reshape(x.shape)
-    .mul(weight.reshape(perChannel))
-    .add(bias.reshape(perChannel));
+  const one = rest.map(() => 1);
+  const perRow = (values: Expr) => values.reshape([1, c, ...one]).expand([b, c, ...one]);
+  const normalized = x.reshape([b, groups, -1]).normalize(2, eps).reshape(x.shape);
+  return normalized.rowAffine(perRow(weight), perRow(bias));
 }
 
 /**

@@ -71,6 +71,13 @@ function statistics(op: OpName): Infer<"normalize" | "inverseStd"> {
   };
 }
 
+/** How many leading axes of `x` a row's scale follows. */
+export function rowAxes(x: Shape, scale: Shape): number {
+  let rows = x.length;
+  while (rows > 0 && scale[rows - 1] === 1) rows--;
+  return rows;
+}
+
 /** The rule of every primitive. */
 export const infer: { readonly [K in OpName]: Infer<K> } = {
   input: (_, { name, shape, dtype }) => {
@@ -211,6 +218,16 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
     return float([b, c, h * factor, w * factor]);
   },
   softmax: unary("softmax"),
+  rowAffine: (inputs) => {
+    expectInputs("rowAffine", inputs, ["float32", "float32", "float32"]);
+    const [x, scale, shift] = inputs.map((input) => input.shape);
+    const rows = rowAxes(x, scale);
+    if (!sameShape(scale, shift) || !sameShape(scale, [...x.slice(0, rows), ...x.slice(rows).map(() => 1)]))
+      throw new GraphError(
+        `rowAffine: scale ${show(scale)} and shift ${show(shift)} must be ${show(x)} with trailing axes of size 1.`,
+      );
+    return float(x);
+  },
   normalize: statistics("normalize"),
   inverseStd: statistics("inverseStd"),
 };

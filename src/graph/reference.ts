@@ -249,6 +249,10 @@ export const reference: { readonly [K in OpName]: Reference<K> } = {
     }
     return out;
   },
+  rowAffine: ([x, scale, shift]) => {
+    const n = x.length / scale.length;
+    return x.map((v, i) => v * scale[Math.floor(i / n)] + shift[Math.floor(i / n)]);
+  },
   normalize: ([x], { axis, eps }, _, [{ shape }]) => {
     const n = sizeOf(shape.slice(axis));
     const runs = statistics(x, n, eps);

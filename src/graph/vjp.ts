@@ -1,5 +1,8 @@
 /** The gradient of every primitive, in terms of the same primitives, so that gradients have gradients too. */
+
 import { concat, type Expr, lift, Expr as Node, type OpAttrs, type OpName } from "./expr.ts";
+import { rowAxes } from "./infer.ts";
+import { sizeOf } from "./shape.ts";
 
 type Vjp<K extends OpName> = (
   dy: Expr,
@@ -10,7 +13,19 @@ type Vjp<K extends OpName> = (
 
 /** Number of elements of the axes from `axis` on. */
 const tail = (x: Expr, axis: number) => x.shape.slice(axis).reduce((n, size) => n * size, 1);
-const axesFrom = (x: Expr, axis: number) => x.shape.map((_, i) => i).filter((i) => i >= axis);
+
+/** Σ a · b over the trailing axes that have size 1 in `like`; reads both once and writes next to nothing. */
+function rowDot(a: Expr, b: Expr, like: Expr): Expr {
+  const rows = sizeOf(like.shape);
+  const flat = (x: Expr) => x.reshape([rows, 1, sizeOf(x.shape) / rows]);
+  return flat(a).matmul(flat(b), { transB: true }).reshape(like.shape);
+}
+
+/** Σ a over the trailing axes that have size 1 in `like`. */
+function rowSum(a: Expr, like: Expr): Expr {
+  const axes = a.shape.map((_, i) => i).filter((i) => i >= rowAxes(a.shape, like.shape));
+  return a.sum(axes).reshape(like.shape);
+}
 
 /**
  * Given dL/dy, each rule returns dL/dx for each input x (`undefined` where no gradient flows). Rules ignore
@@ -93,11 +108,14 @@ export const vjp: { readonly [K in OpName]: Vjp<K> } = {
   avgPool: (dy, _, __, { kernel }) => [dy.mul(1 / kernel ** 2).upsample(kernel)],
   upsample: (dy, _, __, { factor }) => [dy.avgPool(factor).mul(factor ** 2)],
   softmax: (dy, y) => [y.mul(dy.sub(dy.mul(y).sum([-1])))],
+  rowAffine: (dy, _, [x, scale]) => [dy.mul(scale), rowDot(dy, x, scale), rowSum(dy, scale)],
   // With n normalised elements: dx = (dy − mean(dy) − y · mean(dy · y)) / std.
   normalize: (dy, y, [x], { axis, eps }) => {
-    const axes = axesFrom(x, axis);
-    const centred = dy.sub(dy.mean(axes)).sub(y.mul(dy.mul(y).mean(axes)));
-    return [centred.mul(new Node("inverseStd", { axis, eps }, [x]))];
+    const inverse = new Node("inverseStd", { axis, eps }, [x]);
+    const perElement = inverse.mul(-1 / tail(x, axis));
+    return [
+      dy.mul(inverse).add(y.rowAffine(rowDot(dy, y, inverse).mul(perElement), rowSum(dy, inverse).mul(perElement))),
+    ];
   },
   // d(1/std)/dx = −y / (n std²), y the normalised elements.
   inverseStd: (dy, y, [x], { axis, eps }) => [

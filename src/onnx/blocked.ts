@@ -53,32 +53,61 @@ function convolve(emit: Emit, { image, channels, filter, outputs, kernel, attrs,
   return fromBlocked(emit, blocked, outputs);
 }
 
-/** Pads the first axis of a filter or bias with zeros up to whole blocks. */
-function padOutputs(emit: Emit, x: string, shape: readonly number[]): string {
-  const missing = ceilTo(shape[0], emit.block) - shape[0];
+/** Pads one axis of a filter or bias with zeros up to whole blocks. */
+function padAxis(emit: Emit, x: string, shape: readonly number[], axis: number): string {
+  const missing = ceilTo(shape[axis], emit.block) - shape[axis];
   if (missing === 0) return x;
-  const margins = [...shape.map(() => 0), missing, ...shape.slice(1).map(() => 0)];
-  return emit.once(`whole blocks ${x}`, () => [emit.node("Pad", [x, emit.ints(margins)])])[0];
+  const margins = [...shape.map(() => 0), ...shape.map((_, i) => (i === axis ? missing : 0))];
+  return emit.once(`whole blocks ${axis} ${x}`, () => [emit.node("Pad", [x, emit.ints(margins)])])[0];
 }
 
-/** Filters [K, C, h, w] in blocks: [K/n, C/n, h, w, n of C, n of K], or [K/n, C, h, w, n of K] for a plain image. */
+/** A value seen as `shape`, with its axes in another order. */
+const permuted = (emit: Emit, x: string, shape: readonly number[], perm: readonly number[]): string =>
+  emit.node("Transpose", [emit.node("Reshape", [x, emit.ints(shape)])], { perm });
+
+/**
+ * Filters [K, C, h, w] in blocks: [K/n, C/n, h, w, n of C, n of K], or [K/n, C, h, w, n of K] for a plain image. In two
+ * steps, each of which moves one axis or whole runs of n numbers: ONNX Runtime is slow at anything else.
+ */
 function blockFilter(emit: Emit, filter: string, shape: readonly number[], enters: "blocked" | "plain"): string {
   return emit.once(`blocked filter ${filter}`, () => {
     const n = emit.block;
     const [k, c, h, w] = [ceilTo(shape[0], n), ...shape.slice(1)];
-    const whole = padOutputs(emit, filter, shape);
-    const [parts, perm] =
+    const whole = padAxis(emit, filter, shape, 0);
+    const outputsLast = permuted(emit, whole, [k / n, n, c * h * w], [0, 2, 1]);
+    const blocks =
+      enters === "plain" ? outputsLast : permuted(emit, outputsLast, [k / n, c / n, n, h * w, n], [0, 1, 3, 2, 4]);
+    return [emit.node("Reshape", [blocks, emit.ints([k, c, h, w])])];
+  })[0];
+}
+
+/**
+ * Filters [K, C, h, w] for the input gradient: turned by 180°, inputs and outputs exchanged, in blocks
+ * [C/n, K/n, h, w, n of K, n of C], or [C/n, K, h, w, n of C] for a plain dy.
+ */
+function turnedFilter(emit: Emit, filter: string, shape: readonly number[], enters: "blocked" | "plain"): string {
+  return emit.once(`turned filter ${filter}`, () => {
+    const n = emit.block;
+    const [k, c, h, w] = [shape[0], ceilTo(shape[1], n), shape[2], shape[3]];
+    const taps = h * w;
+    const whole = padAxis(emit, filter, shape, 1);
+    const outputsLast = permuted(emit, whole, [k * (c / n), n, taps], [0, 2, 1]); // [K, C/n, taps, n of C]
+    const blocks =
       enters === "blocked"
-        ? [
-            [k / n, n, c / n, n, h, w],
-            [0, 2, 4, 5, 3, 1],
-          ]
-        : [
-            [k / n, n, c, h, w],
-            [0, 2, 3, 4, 1],
-          ];
-    const apart = emit.node("Reshape", [whole, emit.ints(parts)]);
-    return [emit.node("Reshape", [emit.node("Transpose", [apart], { perm }), emit.ints([k, c, h, w])])];
+        ? permuted(emit, outputsLast, [k / n, n, c / n, taps, n], [2, 0, 3, 1, 4])
+        : permuted(emit, outputsLast, [k, c / n, taps, n], [1, 0, 2, 3]);
+    if (taps === 1) return [emit.node("Reshape", [blocks, emit.ints([c, k, h, w])])];
+    // Taps in reverse order; whole runs move.
+    const runs = emit.ints(enters === "blocked" ? [(c / n) * (k / n), taps, n * n] : [(c / n) * k, taps, n]);
+    const last = emit.ints([-1]);
+    const reversed = emit.node("Slice", [
+      emit.node("Reshape", [blocks, runs]),
+      last,
+      emit.ints([-(2 ** 31)]),
+      emit.ints([1]),
+      last,
+    ]);
+    return [emit.node("Reshape", [reversed, emit.ints([c, k, h, w])])];
   })[0];
 }
 
@@ -102,7 +131,7 @@ export function blockedConv(
     outputs: k,
     kernel,
     attrs: { stride, pads },
-    ...(bias !== undefined && { bias: padOutputs(emit, bias, [k]) }),
+    ...(bias !== undefined && { bias: padAxis(emit, bias, [k], 0) }),
   });
 }
 
@@ -118,29 +147,7 @@ export function blockedInputGrad(
   const enters = entrance(emit, k);
   if (enters === undefined || op === "constant" || k * c < emit.block ** 2 / 4) return undefined;
   if (dx.shape[2] * dx.shape[3] === 1) return undefined;
-  const turned = emit.once(`turned filter ${filter}`, () => {
-    const n = emit.block;
-    const taps = sizeOf(kernel);
-    const swapped = emit.node("Transpose", [filter], { perm: [1, 0, 2, 3] }); // [C, K, h, w]
-    const outputs = ceilTo(c, n);
-    const whole = padOutputs(emit, swapped, [c, k, ...kernel]);
-    const [parts, perm] =
-      enters === "blocked"
-        ? [
-            [outputs / n, n, k / n, n, taps],
-            [0, 2, 4, 3, 1],
-          ]
-        : [
-            [outputs / n, n, k, taps],
-            [0, 2, 3, 1],
-          ];
-    const blocks = emit.node("Transpose", [emit.node("Reshape", [whole, emit.ints(parts)])], { perm });
-    const last = emit.ints([-1]);
-    // Taps in reverse order are the filters turned by 180°; whole blocks move.
-    const reversed =
-      taps === 1 ? blocks : emit.node("Slice", [blocks, last, emit.ints([-(2 ** 31)]), emit.ints([2]), last]);
-    return [emit.node("Reshape", [reversed, emit.ints([outputs, k, ...kernel])])];
-  })[0];
+  const turned = turnedFilter(emit, filter, shape, enters);
   return convolve(emit, { image: dy, channels: k, filter: turned, outputs: c, kernel, attrs: { stride: 1, pads } });
 }
 
@@ -160,25 +167,32 @@ export function blockedFilterGrad(
   const [, k, h, w] = out;
   if (n === 0 || groups !== 1 || stride !== 1 || batch % n !== 0 || k % n !== 0) return undefined;
 
-  const images = channelsFirst(emit, x, pads);
-  const apart = emit.node("Reshape", [toBlocked(emit, dy), emit.ints([batch / n, n, k / n, h, w, n])]);
+  // Images of a channel, padded where runs of n numbers can be copied: [C, B/n, H, W, n of B].
+  const [paddedRows, columns] = [image[2] + pads[0] + pads[2], image[3] + pads[1] + pads[3]];
+  const images = emit.once(`as images ${x} ${pads}`, () => {
+    const blocked = emit.node("ReorderInput", [channelsFirst(emit, x)], {}, domain);
+    const apart = emit.node("Reshape", [blocked, emit.ints([c, batch / n, image[2], image[3], n])]);
+    const margins = emit.ints([0, 0, pads[0], pads[1], 0, 0, 0, pads[2], pads[3], 0]);
+    return [pads.every((p) => p === 0) ? apart : emit.node("Pad", [apart, margins])];
+  })[0];
   const filters = emit.once(`as filters ${dy}`, () => [
-    emit.node("Transpose", [apart], { perm: [2, 0, 3, 4, 1, 5] }),
+    permuted(emit, toBlocked(emit, dy), [batch / n, n, k / n, h, w, n], [2, 0, 3, 4, 1, 5]),
   ])[0];
   const rows = bandRows(h, k * batch * w * 4);
+  const seenRows = rows === h ? paddedRows : rows + kernel[0] - 1;
   let total: string | undefined;
   for (let from = 0; from < h; from += rows) {
-    const band = (value: string, to: number) =>
-      rows === h ? value : emit.node("Slice", [value, emit.ints([from]), emit.ints([to]), emit.ints([2])]);
-    const seen = emit.node("ReorderInput", [band(images, from + rows + kernel[0] - 1)], {}, domain);
-    const filter = emit.node("Reshape", [band(filters, from + rows), emit.ints([k, batch, rows, w])]);
+    const band = (value: string, height: number) =>
+      rows === h ? value : emit.node("Slice", [value, emit.ints([from]), emit.ints([from + height]), emit.ints([2])]);
+    const seen = emit.node("Reshape", [band(images, seenRows), emit.ints([c, batch, seenRows, columns])]);
+    const filter = emit.node("Reshape", [band(filters, rows), emit.ints([k, batch, rows, w])]);
     const attributes = { kernel_shape: [rows, w], strides: [1, 1], pads: [0, 0, 0, 0], group: 1 };
     total = emit.node("Conv", [seen, filter, ...(total === undefined ? [] : ["", total])], attributes, domain);
   }
-  // [C, K/n, h, w, n] → [K, C, h, w].
+  // [C, K/n, taps, n of K] → [K, C, taps], again in two steps.
   const taps = sizeOf(kernel);
-  const split = emit.node("Reshape", [total!, emit.ints([c, k / n, taps, n])]);
-  const turned = emit.node("Transpose", [split], { perm: [1, 3, 0, 2] });
+  const apart = permuted(emit, total!, [c * (k / n), taps, n], [0, 2, 1]);
+  const turned = permuted(emit, apart, [c, k, taps], [1, 0, 2]);
   return emit.node("Reshape", [turned, emit.ints([k, c, ...kernel])]);
 }
 

@@ -116,7 +116,9 @@ function columnsFilterGrad(
     emit.ints(groups === 1 ? [k, positions] : [groups, k / groups, positions]),
   ]);
 
-  const padded = channelsFirst(emit, x, pads);
+  const turned = channelsFirst(emit, x);
+  const margins = emit.ints([0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]]);
+  const padded = pads.every((n) => n === 0) ? turned : emit.node("Pad", [turned, margins]);
   const rows = Array.from({ length: taps }, (_, tap) => {
     const [i, j] = [Math.floor(tap / kernel[1]), tap % kernel[1]];
     const starts = emit.ints([i, j]);
@@ -138,10 +140,6 @@ function columnsFilterGrad(
   return emit.node("Reshape", [channelsApart, emit.ints(dw.shape)]);
 }
 
-/** [B, C, H, W] as [C, B, H, W] with zeros around, made once for each image. */
-export function channelsFirst(emit: Emit, x: string, pads: ConvAttrs["pads"]): string {
-  const turned = emit.once(`channels first ${x}`, () => [emit.node("Transpose", [x], { perm: [1, 0, 2, 3] })])[0];
-  if (pads.every((n) => n === 0)) return turned;
-  const margins = [0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]];
-  return emit.once(`channels first ${x} ${pads}`, () => [emit.node("Pad", [turned, emit.ints(margins)])])[0];
-}
+/** [B, C, H, W] as [C, B, H, W], made once for each image. */
+export const channelsFirst = (emit: Emit, x: string): string =>
+  emit.once(`channels first ${x}`, () => [emit.node("Transpose", [x], { perm: [1, 0, 2, 3] })])[0];

@@ -1,5 +1,5 @@
 /** Every primitive as ONNX opset 21 and the contributed ops that ONNX Runtime has on all its providers. */
-import type { Expr, OpAttrs, OpName } from "../graph/index.ts";
+import { type Expr, type OpAttrs, type OpName, sizeOf } from "../graph/index.ts";
 import { lowerConv, lowerFilterGrad, lowerInputGrad } from "./convolution.ts";
 import type { Emit } from "./emit.ts";
 import { elementTypes } from "./proto.ts";
@@ -98,6 +98,17 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
       coordinate_transformation_mode: "asymmetric",
     }),
   softmax: (emit, xs) => emit.node("Softmax", xs, { axis: -1 }),
+  // One pass over memory, where Mul and Add would take two.
+  rowAffine: (emit, [x, scale, shift], _, y, [, { shape }]) => {
+    const rows = sizeOf(shape);
+    const flat = (value: string) => emit.node("Reshape", [value, emit.ints([rows])]);
+    const wide = emit.node("Reshape", [x, emit.ints([1, rows, sizeOf(y.shape) / rows])]);
+    const [mean, variance] = [emit.filled(0, [rows]), emit.filled(1, [rows])];
+    const normalized = emit.node("BatchNormalization", [wide, flat(scale), flat(shift), mean, variance], {
+      epsilon: { float: 0 },
+    });
+    return emit.node("Reshape", [normalized, emit.ints(y.shape)]);
+  },
   normalize: (emit, [x], attrs, _, [{ shape }]) => layerNorm(emit, x, attrs, shape)[0],
   inverseStd: (emit, [x], attrs, _, [{ shape }]) => layerNorm(emit, x, attrs, shape)[2],
 };

@@ -147,6 +147,24 @@ export const examples: { readonly [K in Exclude<OpName, "input" | "constant">]: 
   avgPool: [{ shapes: [[2, 3, 4, 6]], build: (x) => x.avgPool(2) }],
   upsample: [{ shapes: [[2, 3, 2, 3]], build: (x) => x.upsample(2) }],
   softmax: [{ shapes: [[2, 3, 4]], build: (x) => x.softmax() }],
+  rowAffine: [
+    {
+      shapes: [
+        [2, 3, 4],
+        [2, 3, 1],
+        [2, 3, 1],
+      ],
+      build: (x, a, b) => x.rowAffine(a, b),
+    },
+    {
+      shapes: [
+        [2, 3],
+        [2, 1],
+        [2, 1],
+      ],
+      build: (x, a, b) => x.rowAffine(a, b),
+    },
+  ],
   normalize: [{ shapes: [[2, 3, 4]], build: (x) => x.normalize(1, 1e-2) }],
   inverseStd: [{ shapes: [[2, 3, 4]], build: (x) => new Expr("inverseStd", { axis: 1, eps: 1e-2 }, [x]) }],
 };
