@@ -1,5 +1,5 @@
 /** Rewriting a graph into a smaller one with the same values: folding, identities, common subexpressions. */
-import { constant, Expr, type OpAttrs, type OpName, topological } from "./expr.ts";
+import { concat, constant, Expr, type OpAttrs, type OpName, topological } from "./expr.ts";
 import { evaluate } from "./reference.ts";
 import { sameShape, sizeOf } from "./shape.ts";
 
@@ -52,6 +52,24 @@ function fold(node: Expr): Expr | undefined {
   return constant(evaluate([node])[0], node.shape);
 }
 
+/**
+ * a + b, where both are pieces among zeros and b's piece begins where a's ends, as one joined piece. The gradients of
+ * the parts of a split add up like this.
+ */
+function joined(a: Expr, b: Expr): Expr | undefined {
+  if (!isPad(a) || !isPad(b) || a.attrs.value !== 0 || b.attrs.value !== 0) return undefined;
+  const axes = a.shape.flatMap((_, i) => ([a, b].some(({ attrs }) => attrs.before[i] + attrs.after[i] > 0) ? [i] : []));
+  const [axis] = axes;
+  const [first, second] = [a.inputs[0], b.inputs[0]];
+  if (axes.length !== 1 || !sameShape(a.shape, b.shape)) return undefined;
+  if (b.attrs.before[axis] !== a.attrs.before[axis] + first.shape[axis]) return undefined;
+  return concat([first, second], axis).pad(a.attrs.before, b.attrs.after);
+}
+
+function isPad(node: Expr): node is Expr<"pad"> & Expr {
+  return node.op === "pad";
+}
+
 type Identity<K extends OpName> = (node: Expr, attrs: OpAttrs[K]) => Expr | undefined;
 
 /** `x` if it already has the node's shape (nothing was broadcast into it). */
@@ -61,7 +79,7 @@ const zeros = (node: Expr) => constant([0], []).expand(node.shape);
 const identities: { readonly [K in OpName]?: Identity<K> } = {
   add: (y) => {
     const [a, b] = y.inputs;
-    return uniform(b) === 0 ? as(y, a) : uniform(a) === 0 ? as(y, b) : undefined;
+    return uniform(b) === 0 ? as(y, a) : uniform(a) === 0 ? as(y, b) : (joined(a, b) ?? joined(b, a));
   },
   sub: (y) => {
     const [a, b] = y.inputs;
