@@ -1,6 +1,6 @@
 /** Consistency distillation and training (Song et al. 2023): schedules, pairs of neighbouring points, losses. */
 import { ConfigError, unknownName } from "../errors/index.ts";
-import type { Denoise } from "../sampling/index.ts";
+import { type Denoise, finish, heun } from "../sampling/index.ts";
 
 /** How the number of noise scales and the target network's average change as training goes on. */
 export interface ConsistencySchedule {
@@ -72,16 +72,16 @@ export async function consistencyPair(
 ): Promise<ConsistencyPair> {
   if (!(sigma > next && next > 0))
     throw new ConfigError(`consistency pair: levels must be sigma > next > 0; got ${sigma} and ${next}.`);
-  const xSigma = x.map((v, i) => v + sigma * noise[i]);
-  if (!teacher) return { xSigma, xNext: x.map((v, i) => v + next * noise[i]) };
-  const first = await teacher(xSigma, sigma);
-  const euler = xSigma.map((v, i) => v + ((next - sigma) * (v - first[i])) / sigma);
-  const second = await teacher(euler, next);
-  const xNext = xSigma.map((v, i) => {
-    const slopes = (v - first[i]) / sigma + (euler[i] - second[i]) / next;
-    return v + ((next - sigma) / 2) * slopes;
-  });
+  const xSigma = noisy(x, sigma, noise);
+  const xNext = teacher ? await finish(heun(teacher, xSigma, [sigma, next])) : noisy(x, next, noise);
   return { xSigma, xNext };
+}
+
+/** x + σ·noise */
+function noisy(x: Float64Array, sigma: number, noise: Float64Array): Float64Array {
+  const out = new Float64Array(x.length);
+  for (let i = 0; i < out.length; i++) out[i] = x[i] + sigma * noise[i];
+  return out;
 }
 
 /** Loss weights as functions of σ and σ_data, with SNR = σ⁻². */

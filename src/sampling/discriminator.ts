@@ -154,7 +154,8 @@ export async function* discriminatorHeun(
   if (boosting) needNoise("discriminatorHeun", noise, "boosting");
 
   const steps = sigmas.length - 1;
-  let logRatio = new Float64Array(batch).fill(Number.POSITIVE_INFINITY);
+  const part = (v: Float64Array, row: number) => v.subarray(row * dims, (row + 1) * dims);
+  let logRatio: Float64Array = new Float64Array(batch).fill(Number.POSITIVE_INFINITY);
   for (let index = 0; index < steps; index++) {
     const [sigma, next] = [sigmas[index], sigmas[index + 1]];
 
@@ -170,32 +171,54 @@ export async function* discriminatorHeun(
       const gamma = inWindow ? Math.min(churn, Math.SQRT2 - 1) : 0;
       levels[row] = sigma * (1 + gamma);
       const amplitude = Math.sqrt(levels[row] ** 2 - sigma ** 2) * (doubtful ? options.boostNoise : options.sNoise);
-      if (draw && amplitude > 0) for (let i = row * dims; i < (row + 1) * dims; i++) start[i] += amplitude * draw[i];
+      if (draw && amplitude > 0) combine(part(start, row), [1, part(start, row)], [amplitude, part(draw, row)]);
     }
 
     const doubled = boosting && index % options.boostWeightPeriod === 0;
-    /** The correction at some levels, its ratios kept for the next step and doubled for doubtful samples. */
+    /** The weighted correction, its ratios kept for the next step; doubtful samples' counts twice where it shall. */
     const correct = async (at: Float64Array, where: ArrayLike<number>, weight: number) => {
       const found = await discriminatorCorrection(discriminator, at, where, range);
-      logRatio = new Float64Array(found.logRatio);
-      return found.correction.map((v, i) => weight * v * (doubled && logRatio[Math.floor(i / dims)] < 0 ? 2 : 1));
+      logRatio = found.logRatio;
+      for (let row = 0; row < batch; row++) {
+        const correction = part(found.correction, row);
+        combine(correction, [weight * (doubled && logRatio[row] < 0 ? 2 : 1), correction]);
+      }
+      return found.correction;
     };
 
     // Euler from each sample's own level.
     const denoised = await denoiseAt(denoise, start, levels);
     const first = await correct(start, levels, options.weightFirstOrder);
-    const slope = start.map((v, i) => (v - denoised[i] + first[i]) / levels[Math.floor(i / dims)]);
-    const h = (i: number) => next - levels[Math.floor(i / dims)];
-    x = start.map((v, i) => v + h(i) * slope[i]);
+    const slope = new Float64Array(x.length);
+    const euler = new Float64Array(x.length);
+    for (let row = 0; row < batch; row++) {
+      const [from, d] = [part(start, row), part(slope, row)];
+      const rate = 1 / levels[row];
+      combine(d, [rate, from], [-rate, part(denoised, row)], [rate, part(first, row)]);
+      combine(part(euler, row), [1, from], [next - levels[row], d]);
+    }
+    x = euler;
 
     // Heun's correction.
     if (next > 0) {
-      const second = await denoise(x, next);
+      const second = await denoise(euler, next);
       const push =
         options.weightSecondOrder > 0
-          ? await correct(x, new Float64Array(batch).fill(next), options.weightSecondOrder)
+          ? await correct(euler, new Array<number>(batch).fill(next), options.weightSecondOrder)
           : new Float64Array(x.length);
-      x = start.map((v, i) => v + (h(i) / 2) * (slope[i] + (x[i] - second[i] + push[i]) / next));
+      x = new Float64Array(x.length);
+      for (let row = 0; row < batch; row++) {
+        const half = (next - levels[row]) / 2;
+        const rate = half / next;
+        combine(
+          part(x, row),
+          [1, part(start, row)],
+          [half, part(slope, row)],
+          [rate, part(euler, row)],
+          [-rate, part(second, row)],
+          [rate, part(push, row)],
+        );
+      }
     }
     yield { index, sigma, x, denoised };
   }

@@ -109,6 +109,15 @@ test("a learned variance runs from β̃ to β, geometrically", () => {
   );
 });
 
+test("a step into 0 takes its variance from the step before, and a learned one is ln Σ of DDPM's frame", () => {
+  const table = discreteSchedule({ type: "linear-scaled", steps: 50 });
+  const into0 = { sigma: table.sigmas[0], next: 0, before: table.sigmas[1] };
+  assert.equal(reverseVariances["fixed-small"](into0, 0), 0);
+  close([reverseVariances["fixed-large"](into0, 0)], [table.posteriorVariance[1]], 1e-12);
+  const middle = { sigma: table.sigmas[9], next: table.sigmas[8] };
+  close([reverseVariances.learned(middle, -3) * table.alphasCumprod[8]], [Math.exp(-3)], 1e-12);
+});
+
 test("ancestral asks for the variance of every element right after the denoiser", async () => {
   const order: string[] = [];
   const told = <T>(who: string, answer: T): T => {
