@@ -4,20 +4,29 @@ import type { Terminal } from "./command.ts";
 /** On a file, progress lines come this often: what takes less time says nothing. */
 const secondsBetweenLines = 10;
 
-/** The terminal of this process. `stopping` is called at the first Ctrl-C; the second one ends the process at once. */
-export function processTerminal(json: boolean): Terminal & { close(): void } {
-  const live = process.stderr.isTTY === true && !json;
+/** Where text goes; a process's standard output and standard error are such. */
+export interface Streams {
+  readonly out: Output;
+  readonly err: Output & { readonly isTTY?: boolean; readonly columns?: number };
+}
+interface Output {
+  write(text: string): unknown;
+}
+
+/** A terminal on these streams. The first Ctrl-C gives its signal; the second ends the process at once. */
+export function openTerminal({ out, err }: Streams, json: boolean): Terminal & { close(): void } {
+  const live = err.isTTY === true && !json;
   const abort = new AbortController();
   let open = false;
   let printedAt: number | undefined;
   const endLine = () => {
-    if (open) process.stderr.write("\n");
+    if (open) err.write("\n");
     open = false;
   };
   const interrupt = () => {
     if (abort.signal.aborted) process.exit(130);
     endLine();
-    if (!json) process.stderr.write("Stopping after this step; once more stops at once.\n");
+    if (!json) err.write("Stopping after this step; once more stops at once.\n");
     abort.abort();
   };
   process.on("SIGINT", interrupt);
@@ -27,16 +36,16 @@ export function processTerminal(json: boolean): Terminal & { close(): void } {
     signal: abort.signal,
     print(line) {
       endLine();
-      if (!json) process.stdout.write(`${line}\n`);
+      if (!json) out.write(`${line}\n`);
     },
     say(line) {
       endLine();
-      if (!json) process.stderr.write(`${line}\n`);
+      if (!json) err.write(`${line}\n`);
     },
     progress(line) {
       if (json) return;
       if (live) {
-        process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns ?? 120) - 1)}`);
+        err.write(`\r\x1b[K${line.slice(0, (err.columns ?? 120) - 1)}`);
         open = true;
         return;
       }
@@ -44,10 +53,10 @@ export function processTerminal(json: boolean): Terminal & { close(): void } {
       printedAt ??= now;
       if (now - printedAt < secondsBetweenLines) return;
       printedAt = now;
-      process.stderr.write(`${line}\n`);
+      err.write(`${line}\n`);
     },
     record(value) {
-      if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
+      if (json) out.write(`${JSON.stringify(value)}\n`);
     },
     close() {
       endLine();

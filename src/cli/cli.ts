@@ -1,0 +1,54 @@
+/** The command line: finds the command, carries it out, turns mistakes into one line and exit code 2. */
+import { ConfigError, GraphError, SessionError } from "../errors/index.ts";
+import { NonFiniteError } from "../training/index.ts";
+import { helpOf } from "./command.ts";
+import { commands } from "./commands.ts";
+import { parseCommandLine } from "./parse.ts";
+import { openTerminal, type Streams } from "./terminal.ts";
+
+const overview = () =>
+  [
+    "ornstein — train, sample, measure and understand diffusion models",
+    "",
+    ...Object.values(commands).map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`),
+    "",
+    "  ornstein COMMAND --help says more. ornstein quickstart trains on MNIST and draws digits, in minutes.",
+  ].join("\n");
+
+/** Errors that the user can do something about: one line, without a stack. */
+const explained = [ConfigError, GraphError, SessionError, NonFiniteError];
+
+/** Carries out a command line and returns the exit code: 0, 2 for the user's mistakes, 130 after Ctrl-C, 1 for ours. */
+export async function cli(args: readonly string[], streams: Streams): Promise<number> {
+  try {
+    return await carryOut(args, streams);
+  } catch (error) {
+    const isExplained = error instanceof Error && explained.some((kind) => error instanceof kind);
+    const text = isExplained ? error.message.replace(/\s*\n\s*/g, " ") : error instanceof Error ? error.stack : error;
+    streams.err.write(`${text}\n`);
+    return isExplained ? 2 : 1;
+  }
+}
+
+async function carryOut(args: readonly string[], streams: Streams): Promise<number> {
+  if (args.length === 0 || ["--help", "-h", "help"].includes(args[0])) {
+    streams.out.write(`${overview()}\n`);
+    return 0;
+  }
+  const parsed = parseCommandLine(args);
+  if ("helpOf" in parsed) {
+    streams.out.write(`${helpOf(parsed.helpOf)}\n`);
+    return 0;
+  }
+  const { command, argument, values, json } = parsed;
+  const terminal = openTerminal(streams, json);
+  try {
+    await command.run(argument, values, terminal);
+    return terminal.signal.aborted ? 130 : 0;
+  } catch (error) {
+    if (terminal.signal.aborted && error instanceof Error && error.name === "AbortError") return 130;
+    throw error;
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { inProcess, ornstein, tinyRun } from "./command-line.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "ornstein-cli-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const at = (...path: string[]) => join(folder, ...path);
+
+test("trains and samples; nothing else is written anywhere, and nobody is told", async () => {
+  const home = at("home");
+  const env = { HOME: home };
+  const trained = await ornstein(["train", ...tinyRun, "--duration", "160", "--out", at("run")], { env });
+  assert.equal(trained.code, 0, trained.stderr);
+  assert.equal(trained.stdout, "");
+  const drawn = await ornstein(["sample", at("run"), "--n", "5", "--out", at("five.png")], { env });
+  assert.equal(drawn.code, 0, drawn.stderr);
+  assert.match(drawn.stdout, /^5 samples in [\d.]+ s \(35 network calls\): .*five\.png\n$/);
+  assert.deepEqual(readdirSync(folder).sort(), ["five.png", "run"]);
+  assert.deepEqual(readdirSync(at("run")).sort(), [
+    "checkpoint-000000010.safetensors",
+    "checkpoint-best.safetensors",
+    "recipe.json",
+    "samples",
+    "stats.jsonl",
+  ]);
+});
+
+test("--json prints records and nothing else", async () => {
+  const { code, stdout, stderr } = await inProcess([
+    "train",
+    ...tinyRun,
+    "--duration",
+    "160",
+    "--json",
+    "--out",
+    at("json"),
+  ]);
+  assert.equal(code, 0);
+  assert.equal(stderr, "");
+  const records = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.equal(records[0].type, "ready");
+  const steps = records.filter(({ type }) => type === "step");
+  assert.deepEqual(
+    steps.map(({ images }) => images),
+    Array.from({ length: 10 }, (_, i) => 16 * (i + 1)),
+  );
+  assert.deepEqual(
+    steps.map(({ share }) => share),
+    Array.from({ length: 10 }, (_, i) => (i + 1) / 10),
+  );
+  assert.ok(steps.slice(1).every(({ imagesPerSecond, secondsLeft }) => imagesPerSecond > 0 && secondsLeft >= 0));
+  const { step, images, why } = records.at(-1);
+  assert.deepEqual({ step, images, why }, { step: 10, images: 160, why: "complete" });
+});
+
+test("--dry-run prints the resolved recipe, which trains to the same parameters", async () => {
+  const args = ["train", ...tinyRun, "--duration", "160", "--seed", "3"];
+  const { code, stdout } = await inProcess([...args, "--dry-run", "--json"]);
+  assert.equal(code, 0);
+  const file = at("recipe.json");
+  writeFileSync(file, stdout);
+  assert.ok(!existsSync("runs"));
+  assert.equal((await inProcess([...args, "--out", at("from-flags")])).code, 0);
+  assert.equal((await inProcess(["train", file, "--out", at("from-file")])).code, 0);
+  const bytes = (run: string) => readFileSync(at(run, "checkpoint-000000010.safetensors"));
+  assert.deepEqual(bytes("from-file"), bytes("from-flags"));
+});
+
+test("a duration stretches what the recipe counts in images", async () => {
+  const { stdout } = await inProcess(["train", ...tinyRun, "--duration", "200k", "--dry-run", "--json"]);
+  const { training } = JSON.parse(stdout);
+  assert.equal(training.images, 200_000);
+  assert.equal(training.learningRate.decay.to, 200_000);
+  assert.equal(training.ema.images, 2_000);
+});
+
+test("a time ends training with a checkpoint, and resuming goes on from it", async () => {
+  const args = ["--checkpoint-every", "1000", "--json"];
+  const first = await inProcess(["train", ...tinyRun, "--duration", "0.3s", ...args, "--out", at("timed")]);
+  assert.equal(first.code, 0, first.stderr);
+  const done = JSON.parse(first.stdout.trim().split("\n").at(-1) ?? "");
+  assert.equal(done.why, "time");
+  assert.ok(done.step > 0);
+  const more = await inProcess(["train", "--resume", "--out", at("timed"), "--duration", "0.2s", ...args]);
+  const records = more.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.equal(records[0].step, done.step);
+  assert.ok(records.at(-1).step > done.step);
+});
+
+for (const [signal, what] of [
+  ["SIGINT", "Ctrl-C"],
+  ["SIGTERM", "a polite kill"],
+] as const)
+  test(`${what} saves and exits 130`, async () => {
+    let last = 0;
+    const run = at(signal);
+    const { code, stdout } = await ornstein(["train", ...tinyRun, "--json", "--out", run], {
+      onLine: (line, child) => {
+        const record = JSON.parse(line);
+        if (record.type === "step" && record.step === 20) child.kill(signal);
+        if (record.type === "step") last = record.step;
+      },
+    });
+    assert.equal(code, 130);
+    assert.equal(JSON.parse(stdout.trim().split("\n").at(-1) ?? "").why, "signal");
+    assert.ok(existsSync(join(run, `checkpoint-${String(last).padStart(9, "0")}.safetensors`)));
+  });
+
+test("without a command, and with --help, there is help", async () => {
+  const { code, stdout } = await inProcess([]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^ {2}train {7}Train a model/m);
+  const train = await inProcess(["train", "--help"]);
+  assert.match(train.stdout, /--micro-batch INTEGER/);
+});

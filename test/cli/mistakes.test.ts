@@ -1,0 +1,361 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { inProcess, ornstein, tinyRun } from "./command-line.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "ornstein-mistakes-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const at = (...path: string[]) => join(folder, ...path);
+process.chdir(folder);
+
+/** All files below a folder, with what they hold. */
+const contents = (path: string): Record<string, string> =>
+  Object.fromEntries(
+    readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => [join(entry.parentPath, entry.name), readFileSync(join(entry.parentPath, entry.name), "latin1")]),
+  );
+
+/** Exit code 2, one line that says `pattern`, and no file changed. */
+async function refuses(args: readonly string[], pattern: RegExp, run = inProcess): Promise<void> {
+  const files = contents(folder);
+  const { code, stdout, stderr } = await run(args);
+  assert.match(stderr, pattern);
+  assert.equal(stderr.trimEnd().split("\n").length, 1, `one line expected:\n${stderr}`);
+  assert.equal(code, 2, stderr);
+  assert.equal(stdout, "");
+  assert.deepEqual(contents(folder), files);
+}
+
+before(async () => {
+  const made = await inProcess([
+    "train",
+    ...tinyRun,
+    "--duration",
+    "160",
+    "--checkpoint-every",
+    "0",
+    "--out",
+    at("run"),
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+});
+
+/** A copy of the finished run, to be spoiled. */
+function copyOfRun(name: string): string {
+  cpSync(at("run"), at(name), { recursive: true });
+  return at(name);
+}
+
+describe("words", () => {
+  const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
+    "unknown command": [["trian"], /must be one of .*got "trian"\. Did you mean "train"\?/],
+    "unknown flag": [["train", "points", "--bacth", "3"], /must be one of .*got "--bacth"\. Did you mean "--batch"\?/],
+    "unknown preset": [["train", "pionts"], /recipe: must be one of .*got "pionts"\. Did you mean "points"\?/],
+    "unknown field": [
+      ["train", "points", "--set", "data.exampels=3"],
+      /data\.exampels: unknown field .*Did you mean "examples"\?/,
+    ],
+    "unknown member": [
+      ["train", "points", "--set", "objective.timesteps.type=log-nomal"],
+      /objective\.timesteps\.type must be one of .*got "log-nomal"\. Did you mean "log-normal"\?/,
+    ],
+    "unknown data": [["train", "points", "--data", "minst"], /data: must be one of .*Did you mean "mnist"\?/],
+    "unknown device": [["train", "points", "--device", "gpu"], /--device: must be one of cpu, webgpu, cuda; got "gpu"/],
+    "unknown sampler": [
+      ["sample", at("run"), "--sampler", "huen"],
+      /--sampler: must be one of .*Did you mean "heun"\?/,
+    ],
+    "text for a number": [
+      ["train", "points", "--batch", "many"],
+      /--batch: must be a whole number of at least 1; got "many"/,
+    ],
+    "broken number": [["train", "points", "--batch", "1.5"], /must be a whole number/],
+    "number out of range": [["sample", at("run"), "--n", "0"], /--n: must be a whole number of at least 1; got "0"/],
+    "text for a number in a field": [
+      ["train", "points", "--set", "training.batch=many"],
+      /training\.batch must be a .*number; got "many"/,
+    ],
+    "field out of range": [
+      ["train", "points", "--set", "training.labelDropout=1"],
+      /labelDropout must be below 1; got 1/,
+    ],
+    "no assignment": [
+      ["train", "points", "--set", "data.examples"],
+      /--set: must be FIELD=VALUE; got "data\.examples"/,
+    ],
+    "no value": [["train", "points", "--batch"], /--batch: has no value \(INTEGER expected\)/],
+    "flag where a value should be": [["train", "points", "--out", "--resume"], /--out: has no value/],
+    "value for a switch": [["train", "points", "--dry-run=no"], /--dry-run: takes no value; got "no"/],
+    "the same flag twice": [["train", "points", "--batch", "2", "--batch", "3"], /--batch: is given 2 times/],
+    "a word too many": [["train", "points", "edm"], /does not know what to do with "edm"/],
+    "a word too few": [["sample"], /needs RUN/],
+    "no recipe": [["train"], /needs a RECIPE/],
+    "a duration of nothing": [
+      ["train", "points", "--duration", "0"],
+      /--duration: must be a number of images.*got "0"/,
+    ],
+    "a duration in no unit": [["train", "points", "--duration", "3 days"], /--duration: must be .*got "3 days"/],
+    "resume without a run": [["train", "--resume"], /needs --out/],
+    "resume with another batch": [["train", "--resume", "--out", at("run"), "--batch", "3"], /leave --batch out/],
+  };
+  for (const [name, [args, pattern]] of Object.entries(cases)) test(name, () => refuses(args, pattern));
+});
+
+describe("recipes and data", () => {
+  const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
+    "no such recipe file": [["train", "nothing.json"], /nothing\.json: cannot be read as a recipe/],
+    "no such folder": [["train", "edm", "--data", "./photos"], /\.\/photos: there is no such file or folder/],
+    "points for a U-Net": [["train", "edm", "--data", "points:moons"], /takes images.*points take the mlp/i],
+    "labels for data without": [
+      ["train", "points", "--data", "points:swiss-roll", "--set", "model.conditional=true"],
+      /model\.conditional: the data has no labels/,
+    ],
+    "class for a model without labels": [
+      ["sample", at("run"), "--class", "1"],
+      /--class: the model was trained without labels/,
+    ],
+    "guidance for a model without labels": [
+      ["sample", at("run"), "--guidance", "2"],
+      /--guidance: the model was trained without/,
+    ],
+    "micro-batch that does not divide": [
+      ["train", "points", "--batch", "10", "--micro-batch", "4"],
+      /4 does not divide the batch of 10/,
+    ],
+    "a network with other channels": [
+      ["train", "points", "--set", "model.network.outChannels=1"],
+      /model\.network: makes \[1024, 1\] out of \[1024, 2\]/,
+    ],
+    "no such run": [["sample", at("none")], /none: is no run/],
+    "no such checkpoint": [
+      ["sample", at("run"), "--checkpoint", "3"],
+      /has no checkpoint of step 3 \(steps are 8, 9, 10\)/,
+    ],
+  };
+  for (const [name, [args, pattern]] of Object.entries(cases)) test(name, () => refuses(args, pattern));
+
+  test("a recipe that is no JSON", async () => {
+    writeFileSync(at("broken.json"), "{");
+    await refuses(["train", at("broken.json")], /broken\.json: cannot be read as a recipe/);
+  });
+  test("a recipe with a field missing", async () => {
+    writeFileSync(at("empty.json"), "{}");
+    await refuses(["train", at("empty.json")], /empty\.json: data must be an object; it is missing/);
+  });
+  test("an empty folder of images", async () => {
+    mkdirSync(at("images"));
+    await refuses(["train", "edm", "--data", at("images")], /images: /);
+  });
+  test("a folder of images that cannot be read", async () => {
+    mkdirSync(at("bad"));
+    for (const name of ["a.png", "b.jpg"]) writeFileSync(at("bad", name), "no picture");
+    await refuses(["train", "edm", "--data", at("bad")], /bad: /);
+  });
+  test("a file of numbers with NaN among them", async () => {
+    // IDX: float32, two dimensions of 4 × 2, then eight numbers.
+    const bytes = new DataView(new ArrayBuffer(12 + 32));
+    for (const [i, n] of [0x00000d02, 4, 2].entries()) bytes.setUint32(4 * i, n);
+    for (let i = 0; i < 8; i++) bytes.setFloat32(12 + 4 * i, i === 5 ? Number.NaN : i);
+    writeFileSync(at("numbers.idx"), new Uint8Array(bytes.buffer));
+    await refuses(["train", "points", "--data", at("numbers.idx")], /1 of its numbers are NaN or infinite/);
+  });
+  test("a size that does not halve", async () => {
+    const idx = new Uint8Array(16 + 2 * 30 * 30).map((_, i) => i % 251);
+    new DataView(idx.buffer).setUint32(0, 0x00000803);
+    for (const [i, n] of [2, 30, 30].entries()) new DataView(idx.buffer).setUint32(4 + 4 * i, n);
+    writeFileSync(at("images.idx"), idx);
+    const args = [
+      "train",
+      "edm",
+      "--data",
+      at("images.idx"),
+      "--set",
+      "data.size=30",
+      "--set",
+      "model.conditional=false",
+    ];
+    await refuses(args, /30×30 \(sides must be multiples of 4\)/);
+  });
+});
+
+describe("run folders", () => {
+  test("one that exists is never written over", () =>
+    refuses(["train", ...tinyRun, "--out", at("run")], /run: holds a run already\. Continue it with --resume/));
+  test("a folder of other things is left alone", async () => {
+    mkdirSync(at("other"));
+    writeFileSync(at("other", "thesis.txt"), "irreplaceable");
+    await refuses(["train", ...tinyRun, "--out", at("other")], /other: is not empty/);
+  });
+  test("a file is left alone", async () => {
+    writeFileSync(at("file"), "irreplaceable");
+    await refuses(["train", ...tinyRun, "--out", at("file")], /file: is a file, not a folder/);
+    await refuses(["train", ...tinyRun, "--out", at("file", "below")], /cannot be written: part of the path is a file/);
+  });
+  test("resuming with another recipe", () =>
+    refuses(
+      ["train", "edm", "--resume", "--out", at("run")],
+      /is a run of another recipe than edm: their "objective|model" differs/,
+    ));
+  test("resuming with less", () =>
+    refuses(
+      ["train", "--resume", "--out", at("run"), "--duration", "100"],
+      /--duration must be at least the run's 160/,
+    ));
+  test("resuming for longer than its learning rate lasts", () =>
+    refuses(
+      ["train", "--resume", "--out", at("run"), "--duration", "1k"],
+      /the run's learning rate is 0 after 160 images/,
+    ));
+  test("checkpoints of another model", async () => {
+    const run = copyOfRun("exchanged");
+    const text = readFileSync(join(run, "recipe.json"), "utf8");
+    writeFileSync(join(run, "recipe.json"), text.replace('"width": 16', '"width": 32'));
+    await refuses(
+      ["sample", run],
+      /exchanged\/checkpoint-000000010\.safetensors: "ema\/[^"]*" is \[16,.*\(the model has \[32/,
+    );
+  });
+  test("another number of examples than before", async () => {
+    const run = copyOfRun("fewer");
+    const text = readFileSync(join(run, "recipe.json"), "utf8");
+    writeFileSync(join(run, "recipe.json"), text.replace('"examples": 100', '"examples": 90'));
+    const { code, stderr } = await inProcess(["train", "--resume", "--out", run]);
+    assert.match(stderr, /moons points has 90 examples \(the run began with 100/);
+    assert.equal(code, 2);
+  });
+
+  const recipes: Readonly<Record<string, readonly [string, RegExp]>> = {
+    "cut off": ['{"recipe": {', /recipe\.json: cannot be read/],
+    null: ["null", /"data" must hold shape and classes/],
+    "without data": ['{"recipe": {}}', /"data" must hold shape and classes/],
+    "with an impossible shape": ['{"recipe": {}, "data": {"shape": [1e12], "classes": 0}}', /"data" must hold shape/],
+    "without a recipe": ['{"data": {"shape": [2], "classes": 0}}', /recipe must be an object; it is missing/],
+  };
+  for (const [name, [text, pattern]] of Object.entries(recipes))
+    test(`recipe.json ${name}`, async () => {
+      const run = copyOfRun(`recipe ${name}`);
+      writeFileSync(join(run, "recipe.json"), text);
+      await refuses(["sample", run], pattern);
+    });
+
+  test("a truncated checkpoint", async () => {
+    const run = copyOfRun("truncated");
+    truncateSync(join(run, "checkpoint-000000010.safetensors"), 10_000);
+    await refuses(
+      ["sample", run],
+      /000000010\.safetensors: not a usable safetensors file.*Delete it to go on from step 9/,
+    );
+  });
+  test("a checkpoint whose header claims more than memory", async () => {
+    const run = copyOfRun("hostile");
+    const file = join(run, "checkpoint-000000010.safetensors");
+    const bytes = readFileSync(file);
+    bytes.writeBigUInt64LE(2n ** 60n, 0);
+    writeFileSync(file, bytes);
+    await refuses(["sample", run], /its header claims 1152921504606847000 bytes/);
+  });
+});
+
+describe("as a process", () => {
+  const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
+    "a word that is wrong": [["train", "pionts"], /Did you mean "points"\?/],
+    "a run that exists": [["train", ...tinyRun, "--out", at("run")], /holds a run already/],
+    "a run that does not": [["sample", at("none")], /none: is no run/],
+  };
+  for (const [name, [args, pattern]] of Object.entries(cases)) test(name, () => refuses(args, pattern, ornstein));
+
+  test("a loss that is not finite stops the run, names the sample, and keeps the last good checkpoint", async () => {
+    const args = ["train", ...tinyRun, "--set", "training.learningRate.peak=1e30", "--out", at("absurd")];
+    const { code, stderr } = await ornstein(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /\nstep \d+: the loss is .*of sample \d+ of the batch.*The last good state is kept.*\n$/);
+    const [, failed] = /step (\d+):/.exec(stderr)!;
+    assert.ok(existsSync(at("absurd", `checkpoint-${String(Number(failed) - 1).padStart(9, "0")}.safetensors`)));
+    assert.equal((await inProcess(["sample", at("absurd"), "--n", "2"])).code, 0);
+  });
+});
+
+/** A copy of the finished run that has more to do. */
+function unfinished(name: string): string {
+  const run = copyOfRun(name);
+  const description = JSON.parse(readFileSync(join(run, "recipe.json"), "utf8"));
+  description.recipe.training.images = 100_000;
+  writeFileSync(join(run, "recipe.json"), JSON.stringify(description));
+  return run;
+}
+
+/** Resumes an unfinished run, which must fail with one last line, and leave its checkpoints and no rubbish. */
+async function failsToSave(run: string, pattern: RegExp, options: Parameters<typeof ornstein>[1]): Promise<void> {
+  const files = contents(run);
+  const { code, stderr } = await ornstein(["train", "--resume", "--out", run, "--checkpoint-every", "0"], options);
+  assert.equal(code, 2, stderr);
+  assert.match(stderr.trimEnd().split("\n").at(-1) ?? "", pattern);
+  const kept = contents(run);
+  for (const [file, bytes] of Object.entries(files))
+    if (/safetensors|recipe/.test(file)) assert.ok(kept[file] === bytes, file);
+  assert.deepEqual(
+    Object.keys(kept).filter((file) => file.endsWith(".tmp")),
+    [],
+  );
+}
+
+describe("the file system", () => {
+  const nobody = 65534;
+  const isRoot = process.getuid?.() === 0;
+
+  test("a file larger than allowed", { skip: process.platform === "win32" }, () =>
+    // Blocks of 1 KiB; a checkpoint is several times as long.
+    failsToSave(unfinished("limited"), /000000011\.safetensors: cannot be written: .*ulimit/, {
+      shell: 'ulimit -f 16; exec "$@"',
+    }),
+  );
+
+  test("a full disk", async (t) => {
+    mkdirSync(at("disk"));
+    const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", at("disk")]);
+    if (mounted.status !== 0) return t.skip("needs the right to mount a small disk");
+    try {
+      const run = unfinished("disk/run");
+      const { bavail, bsize } = statfsSync(run);
+      writeFileSync(at("disk", "filler"), new Uint8Array(Number(bavail) * Number(bsize) - 8192));
+      await failsToSave(run, /cannot be written: the disk is full/, {});
+    } finally {
+      spawnSync("umount", [at("disk")]);
+    }
+  });
+
+  test("no permission to write", async (t) => {
+    chmodSync(folder, 0o755);
+    const options = isRoot ? { uid: nobody, cwd: "/" } : {};
+    if ((await ornstein(["--help"], options)).code !== 0) return t.skip("another user cannot read this checkout");
+    mkdirSync(at("locked"));
+    chmodSync(at("locked"), 0o555);
+    const run = (args: readonly string[]) => ornstein(args, options);
+    await refuses(
+      ["train", ...tinyRun, "--out", at("locked", "run")],
+      /locked\/run: cannot be written: no permission/,
+      run,
+    );
+    await refuses(
+      ["sample", at("run"), "--n", "2", "--out", at("locked", "a.png")],
+      /a\.png: cannot be written: no permission/,
+      run,
+    );
+  });
+});
