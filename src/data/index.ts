@@ -1,5 +1,7 @@
 /** Data sets: the contract, sets in memory, order, batches, statistics. Files and folders are in `ornstein/data/files`. */
+
 export { type Batch, type Batches, type BatchOptions, batches } from "./batch.ts";
+export { concatenate } from "./concatenate.ts";
 export {
   type ArrayExamples,
   type Dataset,

@@ -17,12 +17,12 @@ const mostBytes = 2 ** 32;
 /** Enough to keep every thread busy, few enough to report often. */
 const together = 64;
 
-/** Decodes `files` with `decode`, each into `shape`; `where` names them all in errors. */
+/** Decodes all files, `decode(i)` giving the i-th in `shape`; `where` names them all in errors. */
 export async function* decodeAll(
   where: string,
   files: readonly string[],
   shape: RasterShape,
-  decode: (file: string) => Promise<Uint8Array>,
+  decode: (index: number) => Promise<Uint8Array>,
 ): AsyncGenerator<Progress, Decoded, void> {
   const stride = shape.channels * shape.height * shape.width;
   if (stride * files.length > mostBytes)
@@ -34,7 +34,7 @@ export async function* decodeAll(
   const skipped: Skipped[] = [];
   for (let start = 0; start < files.length; start += together) {
     yield { done: start, total: files.length, what: "reading images" };
-    const results = await Promise.allSettled(files.slice(start, start + together).map(decode));
+    const results = await Promise.allSettled(files.slice(start, start + together).map((_, i) => decode(start + i)));
     for (const [i, result] of results.entries()) {
       if (result.status === "rejected") skipped.push({ file: files[start + i], reason: reasonOf(result.reason) });
       else {

@@ -34,8 +34,8 @@ export async function* emoji(shape: RasterShape, cache: string): Loading {
 
 async function* draw(folder: string, name: string, shape: RasterShape) {
   const files = (await readdir(folder)).filter((file) => file.endsWith(".svg")).sort();
-  const decoded = yield* decodeAll(name, files, shape, async (file) =>
-    drawSvg(await readFile(join(folder, file)), units, shape),
+  const decoded = yield* decodeAll(name, files, shape, async (i) =>
+    drawSvg(await readFile(join(folder, files[i])), units, shape),
   );
   const { pixels, kept, skipped } = decoded;
   return {

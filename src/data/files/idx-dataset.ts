@@ -3,8 +3,8 @@ import { access } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { ConfigError } from "../../errors/index.ts";
-import { type Dataset, datasetFromArray, imagesFromBytes, type Labels } from "../dataset.ts";
-import { type Idx, readIdx } from "./idx.ts";
+import { arrayDataset, reported } from "./array-dataset.ts";
+import { readIdx } from "./idx.ts";
 import type { Loading } from "./loading.ts";
 
 /** Which part of a data set: the one to train on, or the one kept for testing. */
@@ -47,7 +47,8 @@ export async function* idxDataset(path: string, { name = basename(path), classes
   const total = labelsPath ? 2 : 1;
   yield { done: 0, total, what: `reading ${name}` };
   const examples = await readIdx(path);
-  if (!labelsPath) return { ...datasetOf(path, name, examples, {}), report: { notes: [], skipped: [] } };
+  const array = { where: path, name, ...examples };
+  if (!labelsPath) return reported(arrayDataset(array));
 
   yield { done: 1, total, what: `reading ${name}` };
   const { dims, values } = await readIdx(labelsPath);
@@ -56,40 +57,7 @@ export async function* idxDataset(path: string, { name = basename(path), classes
       `${labelsPath}: does not fit ${basename(path)}: dimensions ${dims.join("×")} (${examples.dims[0]}, one label each).`,
     );
   const labelled = { labels: values, ...(classes && { classes }) };
-  return { ...datasetOf(path, name, examples, labelled), report: { notes: [], skipped: [] } };
-}
-
-function datasetOf(path: string, name: string, { dims, values }: Idx, labelled: Partial<Labels>): Dataset {
-  if (values instanceof Uint8Array) {
-    const images = channelsFirst(dims, values);
-    if (images) return imagesFromBytes({ name, ...images, ...labelled });
-  } else if (dims.length === 2) {
-    const floats =
-      values instanceof Float64Array || values instanceof Float32Array ? values : Float32Array.from(values);
-    return datasetFromArray({ name, values: floats, shape: [dims[1]], ...labelled });
-  }
-  const kind = values instanceof Uint8Array ? "unsigned bytes" : "numbers";
-  throw new ConfigError(
-    `${path}: is no data set: ${dims.join("×")} ${kind} (examples × height × width unsigned bytes, those with 1 or 3 channels, or examples × dims numbers).`,
-  );
-}
-
-type Shape = readonly [number, number, number];
-
-/** Images as NCHW, if that is what the bytes are. */
-function channelsFirst(dims: readonly number[], bytes: Uint8Array): { pixels: Uint8Array; shape: Shape } | undefined {
-  const [n, a, b, c] = dims;
-  if (dims.length === 3) return { pixels: bytes, shape: [1, a, b] };
-  if (dims.length !== 4) return undefined;
-  if (a === 1 || a === 3) return { pixels: bytes, shape: [a, b, c] };
-  if (c !== 1 && c !== 3) return undefined;
-  const pixels = new Uint8Array(bytes.length);
-  const plane = a * b;
-  for (let image = 0; image < n; image++)
-    for (let k = 0; k < plane; k++)
-      for (let channel = 0; channel < c; channel++)
-        pixels[(image * c + channel) * plane + k] = bytes[(image * plane + k) * c + channel];
-  return { pixels, shape: [c, a, b] };
+  return reported(arrayDataset({ ...array, ...labelled }));
 }
 
 /** The labels that belong to a file of images, if they are there: "images" becomes "labels", one dimension, any gzip. */

@@ -35,9 +35,9 @@ async function open(input: string | Uint8Array, density?: number) {
   return sharp(input, { limitInputPixels, failOn: "error", autoOrient: true, ...(density && { density }) });
 }
 
-/** Reads no more than the header; a file that is no image, or too large a one, throws. */
-export async function readHeader(file: string): Promise<RasterHeader> {
-  const { format, autoOrient, space } = await (await open(file)).metadata();
+/** Reads no more than the header of a file, or of its bytes; what is no image, or too large a one, throws. */
+export async function readHeader(input: string | Uint8Array): Promise<RasterHeader> {
+  const { format, autoOrient, space } = await (await open(input)).metadata();
   if (!formats.includes(format)) throw new ConfigError(`it is ${format} (one of ${formats.join(", ")})`);
   const { width, height } = autoOrient;
   if (width * height > limitInputPixels) throw new ConfigError(`${width}×${height} pixels are too many`);
@@ -48,8 +48,8 @@ export async function readHeader(file: string): Promise<RasterHeader> {
  * Decodes an image into planes, [channels, height, width]. It is scaled so that it covers the frame (Lanczos) and what
  * juts out is cut off on both sides alike; what is transparent becomes white; only the first frame of a film is read.
  */
-export async function readImage(file: string, shape: RasterShape): Promise<Uint8Array> {
-  return decode(await open(file), shape, "cover");
+export async function readImage(input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array> {
+  return decode(await open(input), shape, "cover");
 }
 
 /** Draws an SVG image whose own size is `units` on white, as large as fits the frame. */

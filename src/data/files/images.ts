@@ -1,0 +1,139 @@
+/** Collections of image files, in a folder or packed together, made into one data set of equal images. */
+import { basename, extname } from "node:path";
+import { ConfigError } from "../../errors/index.ts";
+import { imagesFromBytes } from "../dataset.ts";
+import { type CachedImages, cacheFile, readCache, writeCache } from "./cache.ts";
+import { decodeAll, reasonOf } from "./decoding.ts";
+import { type FileLabels, type LabelSource, numbered, sidecarNames } from "./labels.ts";
+import type { Loading, Progress, Skipped } from "./loading.ts";
+import { extensions, type RasterHeader, type RasterShape, readHeader, readImage } from "./raster.ts";
+
+/** Image files that belong together. */
+export interface Collection {
+  /** Names them in errors. */
+  readonly where: string;
+  /** Of the data set. */
+  readonly name: string;
+  /** Their names, in order. */
+  readonly files: readonly string[];
+  /** Other files, for the report. */
+  readonly ignored: readonly string[];
+  /** Changes when any of them does. */
+  readonly fingerprint: string;
+  /** The i-th file for the decoder: its path, or its bytes. */
+  open(i: number): string | Promise<Uint8Array>;
+  /** The labels of all files; nothing if there are none and none were asked for. */
+  labels(from: LabelSource | undefined): Promise<FileLabels | undefined>;
+}
+
+/** What may be asked of a collection's images. */
+export interface ImageOptions {
+  /** [height, width]; if all images agree and are at most 256 on a side, theirs, else 64×64. */
+  readonly size?: readonly [number, number];
+  /** 1 grey, 3 colour; grey if all images are. */
+  readonly channels?: 1 | 3;
+  readonly labels?: LabelSource;
+}
+
+const fallbackSize = 64;
+const largestNative = 256;
+/** Headers read together. */
+const together = 64;
+
+/**
+ * All images of a collection. They are cropped in the middle to the asked-for proportions and resized. Files that cannot
+ * be read are left out and named in the report. The decoded images are cached in the folder `cache` until something
+ * changes.
+ */
+export async function* imageSet(
+  collection: Collection,
+  { size, channels, labels }: ImageOptions,
+  cache: string,
+): Loading {
+  const { where, name, files, ignored, fingerprint } = collection;
+  if (files.length === 0) {
+    const seen = ignored.length === 0 ? "it is empty" : `it has ${endings(ignored)}`;
+    throw new ConfigError(`${where}: holds no images: ${seen} (${extensions.join(", ")}).`);
+  }
+  const file = cacheFile(cache, name, { where, size, channels, labels });
+  let images = await readCache(file, fingerprint);
+  if (!images) {
+    images = yield* read(collection, {
+      ...(size && { size }),
+      ...(channels && { channels }),
+      ...(labels && { labels }),
+    });
+    await writeCache(file, fingerprint, images).catch(() => undefined);
+  }
+  return { ...imagesFromBytes({ name, ...images }), report: images.report };
+}
+
+/** Whether a file's ending is that of an image. */
+export const isImage = (file: string) => (extensions as readonly string[]).includes(extname(file).toLowerCase());
+
+/** Some of the files' endings, with how often they occur. */
+function endings(files: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const file of files) counts.set(extname(file), (counts.get(extname(file)) ?? 0) + 1);
+  const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 4);
+  return most.map(([ending, count]) => `${count} ${ending === "" ? "files without ending" : ending}`).join(", ");
+}
+
+async function* read(
+  collection: Collection,
+  { size, channels, labels }: ImageOptions,
+): AsyncGenerator<Progress, CachedImages, void> {
+  const { where, files } = collection;
+  const ignored = collection.ignored.filter((file) => !sidecarNames.includes(basename(file)));
+  const labelled = await collection.labels(labels);
+  const { headers, readable, skipped: unreadable } = yield* readHeaders(collection);
+  // Better to miss a label before the decoding than after it.
+  if (labelled) numbered(where, files, labelled, readable);
+  const [first] = headers;
+  const alike = first && headers.every(({ height, width }) => height === first.height && width === first.width);
+  const native = alike && Math.max(first.height, first.width) <= largestNative;
+  const [height, width] = size ?? (native ? [first.height, first.width] : [fallbackSize, fallbackSize]);
+  const shape: RasterShape = { height, width, channels: channels ?? (headers.every(({ gray }) => gray) ? 1 : 3) };
+
+  const names = readable.map((i) => files[i]);
+  const decoded = yield* decodeAll(where, names, shape, async (i) =>
+    readImage(await collection.open(readable[i]), shape),
+  );
+  const skipped = [...unreadable, ...decoded.skipped];
+  const kept = decoded.kept.map((i) => readable[i]);
+  if (kept.length === 0)
+    throw new ConfigError(
+      `${where}: none of ${files.length} images can be read; the first, ${skipped[0].file}: ${skipped[0].reason}.`,
+    );
+  const resized = headers.filter((header) => header.height !== height || header.width !== width).length;
+  const notes = [
+    ...(resized > 0 ? [`${resized} of ${headers.length} images were cropped and resized to ${height}×${width}.`] : []),
+    ...(ignored.length > 0 ? [`${ignored.length} other files were ignored: ${endings(ignored)}.`] : []),
+  ];
+  return {
+    shape: [shape.channels, height, width],
+    pixels: decoded.pixels,
+    ...(labelled && numbered(where, files, labelled, kept)),
+    report: { notes, skipped },
+  };
+}
+
+async function* readHeaders(collection: Collection) {
+  const { files } = collection;
+  const headers: RasterHeader[] = [];
+  const readable: number[] = [];
+  const skipped: Skipped[] = [];
+  for (let start = 0; start < files.length; start += together) {
+    yield { done: start, total: files.length, what: "reading sizes" } satisfies Progress;
+    const group = files.slice(start, start + together);
+    const results = await Promise.allSettled(group.map(async (_, i) => readHeader(await collection.open(start + i))));
+    for (const [i, result] of results.entries()) {
+      if (result.status === "rejected") skipped.push({ file: group[i], reason: reasonOf(result.reason) });
+      else {
+        headers.push(result.value);
+        readable.push(start + i);
+      }
+    }
+  }
+  return { headers, readable, skipped };
+}
