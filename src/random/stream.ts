@@ -171,6 +171,17 @@ class Philox implements Stream {
  * time, started from its length and keyed by the seed.
  */
 function keyOf(seed: number, purpose: string): readonly [number, number] {
+  if (latest.seed === seed && latest.purposes.has(purpose)) return latest.purposes.get(purpose)!;
+  if (latest.seed !== seed || latest.purposes.size >= 1000) latest = { seed, purposes: new Map() };
+  const key = computeKey(seed, purpose);
+  latest.purposes.set(purpose, key);
+  return key;
+}
+
+/** Keys of the seed in use: training asks for the same few again and again, once for every sample. */
+let latest = { seed: -1, purposes: new Map<string, readonly [number, number]>() };
+
+function computeKey(seed: number, purpose: string): readonly [number, number] {
   const state = new Uint32Array([purpose.length, 0, 0, 0]);
   const [seed0, seed1] = [seed | 0, Math.floor(seed / 2 ** 32)];
   let at = 0;
