@@ -3,13 +3,11 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../errors/index.ts";
-import { draw, modelOf } from "../recipe/index.ts";
 import { RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { type SamplerName, samplers } from "../sampling/index.ts";
-import { flatFromCheckpoint, networkOf } from "../training/index.ts";
 import { command } from "./command.ts";
-import { bar } from "./terminal.ts";
+import { type DrawRunOptions, drawRun } from "./drawing.ts";
 
 export const sample = command({
   name: "sample",
@@ -51,14 +49,13 @@ export const sample = command({
       );
     if (flags.guidance !== undefined && flags.guidance !== 1 && !recipe.model.conditional)
       throw new ConfigError("sample: --guidance: the model was trained without labels. Leave it out.");
-    const { checkpoint, path: from } = folder.load(which(flags.checkpoint));
-    const { parameters } = networkOf(modelOf(recipe, data));
-    const params = flatFromCheckpoint(parameters, checkpoint.tensors, flags.weights === "ema" ? "ema" : "params", from);
     // Another sampler starts from its own defaults, not from the options of the recipe's.
     const { options: own, ...sampling } = recipe.sampling;
-    const drawing = draw(recipe, data, params, {
+    const options: DrawRunOptions = {
       count,
       seed,
+      checkpoint: which(flags.checkpoint),
+      weights: flags.weights === "raw" ? "params" : "ema",
       threads: flags.threads,
       device: flags.device as Device,
       ...(flags.batch !== undefined && { batch: flags.batch }),
@@ -69,24 +66,12 @@ export const sample = command({
         ...(flags.steps !== undefined && { steps: flags.steps }),
         ...(flags.guidance !== undefined && { guidance: flags.guidance }),
       },
-    });
-    const started = performance.now();
-    let next = await drawing.next();
-    let evaluations = 0;
-    while (!next.done) {
-      ({ evaluations } = next.value);
-      terminal.progress(
-        `${bar(next.value.share)} ${(next.value.share * 100).toFixed(0)}%  ${evaluations} network calls`,
-      );
-      terminal.signal.throwIfAborted();
-      next = await drawing.next();
-    }
+    };
+    const { samples, evaluations, seconds } = await drawRun(folder, options, terminal);
     const out = flags.out ?? join(folder.path, "samples", `seed-${seed}-n-${count}.png`);
     mkdirSync(dirname(out), { recursive: true });
-    if (data.shape.length === 1) await writeScatter(out, next.value, { dims: data.shape[0] });
-    else
-      await writeSheet(out, next.value, { shape: data.shape, columns: flags.columns ?? Math.ceil(Math.sqrt(count)) });
-    const seconds = (performance.now() - started) / 1000;
+    if (data.shape.length === 1) await writeScatter(out, samples, { dims: data.shape[0] });
+    else await writeSheet(out, samples, { shape: data.shape, columns: flags.columns ?? Math.ceil(Math.sqrt(count)) });
     terminal.print(`${count} samples in ${seconds.toFixed(1)} s (${evaluations} network calls): ${out}`);
     terminal.record({ out, count, seed, seconds, evaluations });
   },

@@ -19,13 +19,14 @@ export function openTerminal({ out, err }: Streams, json: boolean): Terminal & {
   const abort = new AbortController();
   let open = false;
   let printedAt: number | undefined;
-  const endLine = () => {
-    if (open) err.write("\n");
+  /** Takes the live line away, so that what comes next stands in its place. */
+  const clear = () => {
+    if (open) err.write("\r\x1b[K");
     open = false;
   };
   const interrupt = () => {
     if (abort.signal.aborted) process.exit(130);
-    endLine();
+    clear();
     if (!json) err.write("Stopping after this step; once more stops at once.\n");
     abort.abort();
   };
@@ -35,11 +36,11 @@ export function openTerminal({ out, err }: Streams, json: boolean): Terminal & {
     json,
     signal: abort.signal,
     print(line) {
-      endLine();
+      clear();
       if (!json) out.write(`${line}\n`);
     },
     say(line) {
-      endLine();
+      clear();
       if (!json) err.write(`${line}\n`);
     },
     progress(line) {
@@ -59,7 +60,7 @@ export function openTerminal({ out, err }: Streams, json: boolean): Terminal & {
       if (json) out.write(`${JSON.stringify(value)}\n`);
     },
     close() {
-      endLine();
+      clear();
       process.off("SIGINT", interrupt);
       process.off("SIGTERM", interrupt);
     },
@@ -80,6 +81,12 @@ export function amount(n: number): string {
   if (n >= 1e9) return `${(n / 1e9).toPrecision(3)}G`;
   if (n >= 1e6) return `${(n / 1e6).toPrecision(3)}M`;
   return n >= 1e4 ? `${(n / 1e3).toPrecision(3)}k` : String(Math.round(n));
+}
+
+/** 1.6e8 as "160 MFLOP". */
+export function flops(n: number): string {
+  const [scale, prefix] = n >= 1e12 ? [1e12, "T"] : n >= 1e9 ? [1e9, "G"] : n >= 1e6 ? [1e6, "M"] : [1e3, "k"];
+  return `${(n / scale).toPrecision(3)} ${prefix}FLOP`;
 }
 
 /** Bytes with a unit. */

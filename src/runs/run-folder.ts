@@ -95,6 +95,12 @@ export class RunFolder {
     writeAtomic(join(this.path, "recipe.json"), [`${JSON.stringify({ recipe, data }, null, 2)}\n`]);
   }
 
+  /** Whether training has seen all images that the recipe asks for. */
+  isComplete(): boolean {
+    const { images, batch } = this.describe().recipe.training;
+    return (this.checkpoints().at(-1) ?? 0) * batch >= images;
+  }
+
   /** The checkpoints' steps, oldest first. */
   checkpoints(): number[] {
     return readdirSync(this.path)

@@ -1,0 +1,45 @@
+/** Drawing samples from a run on disk, with a progress bar. */
+import { type DrawOptions, draw, modelOf } from "../recipe/index.ts";
+import type { RunFolder } from "../runs/index.ts";
+import { flatFromCheckpoint, networkOf } from "../training/index.ts";
+import type { Terminal } from "./command.ts";
+import { bar } from "./terminal.ts";
+
+export interface DrawRunOptions extends DrawOptions {
+  readonly checkpoint?: "latest" | "best" | number;
+  readonly weights?: "ema" | "params";
+}
+
+export interface DrawnRun {
+  /** Flat, in [−1, 1]. */
+  readonly samples: Float64Array;
+  readonly evaluations: number;
+  readonly seconds: number;
+}
+
+/** Draws samples from a checkpoint of a run. */
+export async function drawRun(
+  folder: RunFolder,
+  { checkpoint: which = "latest", weights = "ema", ...options }: DrawRunOptions,
+  terminal: Terminal,
+): Promise<DrawnRun> {
+  const { recipe, data } = folder.describe();
+  const { checkpoint, path } = folder.load(which);
+  const { parameters } = networkOf(modelOf(recipe, data));
+  const params = flatFromCheckpoint(parameters, checkpoint.tensors, weights, path);
+  const started = performance.now();
+  const drawing = draw(recipe, data, params, options);
+  let evaluations = 0;
+  try {
+    for (;;) {
+      const next = await drawing.next();
+      if (next.done) return { samples: next.value, evaluations, seconds: (performance.now() - started) / 1000 };
+      ({ evaluations } = next.value);
+      const { share } = next.value;
+      terminal.progress(`${bar(share)} ${(share * 100).toFixed(0).padStart(3)}%  ${evaluations} network calls`);
+      terminal.signal.throwIfAborted();
+    }
+  } finally {
+    await drawing.return(new Float64Array());
+  }
+}

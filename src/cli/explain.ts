@@ -1,0 +1,85 @@
+/** `ornstein explain`: what a recipe is and what it takes. */
+import type { Dataset } from "../data/index.ts";
+import { type Expense, expenseOf, measureSpeed, presetSummaries, type Recipe, type Speed } from "../recipe/index.ts";
+import { type Device, devices } from "../runtime/index.ts";
+import { command, type Terminal } from "./command.ts";
+import { prepare, recipeFlags } from "./recipes.ts";
+import { amount, bytes, duration, flops } from "./terminal.ts";
+
+export const explain = command({
+  name: "explain",
+  summary: "Say what a recipe takes: size, work, memory and time here; or list the presets.",
+  argument: { name: "RECIPE", help: "A preset's name or a JSON file; left out: all presets", required: false },
+  examples: ["explain", "explain first-picture", "explain edm --data emoji --set model.network.modelChannels=64"],
+  flags: {
+    ...recipeFlags,
+    device: { type: "choice", choices: devices, default: "cpu", help: "Where to measure" },
+    threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
+    noMeasure: { type: "boolean", help: "Do not run a few steps to see how long they take" },
+  },
+  async run(name, flags, terminal) {
+    if (name === undefined) return list(terminal);
+    const { recipe, dataset, facts } = await prepare(name, flags, terminal);
+    const expense = expenseOf(recipe, facts);
+    for (const line of description(name, recipe, dataset, expense)) terminal.print(line);
+    if (flags.noMeasure) {
+      terminal.record({ name, recipe, data: facts, expense });
+      return;
+    }
+    terminal.progress("measuring a few steps…");
+    const speed = await measureSpeed(recipe, facts, { threads: flags.threads, device: flags.device as Device });
+    const memory = process.resourceUsage().maxRSS * 1024;
+    terminal.print(row("here", measured(recipe, expense, speed, memory)));
+    terminal.record({ name, recipe, data: facts, expense, speed, memory });
+  },
+});
+
+function list(terminal: Terminal): void {
+  const entries = Object.entries(presetSummaries);
+  const width = Math.max(...entries.map(([name]) => name.length));
+  for (const [name, summary] of entries) {
+    terminal.print(`${name.padEnd(width)}  ${summary}`);
+    terminal.record({ name, summary });
+  }
+  terminal.print("\nornstein explain NAME says what one takes, ornstein train NAME trains it.");
+}
+
+const row = (title: string, text: string) => `  ${title.padEnd(9)} ${text}`;
+
+function* description(name: string, recipe: Recipe, dataset: Dataset, expense: Expense): Generator<string> {
+  const { training, model, sampling, data } = recipe;
+  const summary = (presetSummaries as Readonly<Record<string, string>>)[name];
+  const classes = dataset.classes ? `, ${dataset.classes.length} classes` : "";
+  const patch = model.patch > 1 ? `, ${model.patch}×${model.patch} pixels as one` : "";
+  const { batch, microBatch = batch, images } = training;
+  const parts = microBatch < batch ? ` (in passes of ${microBatch})` : "";
+  const conditional = model.conditional ? ", told the class" : "";
+  yield summary === undefined ? name : `${name}: ${summary}`;
+  yield row(
+    "data",
+    `${dataset.name}: ${dataset.size} examples of ${dataset.shape.join("×")}${classes}, standard deviation ${data.sigmaData}`,
+  );
+  yield row("network", `${model.network.type}${patch}${conditional}: ${amount(expense.parameters)} parameters`);
+  yield row("work", `${flops(expense.forwardFlops)} to denoise one, ${flops(expense.trainingFlops)} to train on one`);
+  yield row(
+    "memory",
+    `about ${bytes(expense.stateBytes + expense.stepBytes)} beside data and program: training state ${bytes(expense.stateBytes)}, a pass of ${microBatch} ${bytes(expense.stepBytes)}`,
+  );
+  yield row("training", `${images} in batches of ${batch}${parts}: ${Math.ceil(images / batch)} updates`);
+  yield row("sampling", `${sampling.sampler}, ${sampling.steps} steps`);
+}
+
+function measured(
+  { training }: Recipe,
+  expense: Expense,
+  { readySeconds, secondsPerStep }: Speed,
+  memory: number,
+): string {
+  const perSecond = training.batch / secondsPerStep;
+  const steps = Math.ceil(training.images / training.batch);
+  return [
+    `${secondsPerStep.toPrecision(3)} s an update, ${amount(perSecond)} images/s (${flops(perSecond * expense.trainingFlops)}/s)`,
+    `${duration(readySeconds + steps * secondsPerStep)} in all`,
+    `${bytes(memory)} of memory used`,
+  ].join("; ");
+}
