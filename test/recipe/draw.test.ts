@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError } from "../../src/errors/index.ts";
+import { parameterCount } from "../../src/nn/index.ts";
+import { normals } from "../../src/random/index.ts";
+import { type DrawOptions, draw, modelOf, preset, type Recipe, sigmasOf } from "../../src/recipe/index.ts";
+import { networkOf } from "../../src/training/index.ts";
+import { tinyImages, tinyPoints } from "../training/tiny.ts";
+
+const facts = { shape: [1, 8, 8], classes: 3 };
+
+async function samples(recipe: Recipe, options: DrawOptions): Promise<Float64Array> {
+  // A network at random: nothing in it is zero, so every input matters.
+  const count = parameterCount(networkOf(modelOf(recipe, facts)).parameters);
+  const params = Float32Array.from(normals(0, "parameters", 0, count), (v) => v / 5);
+  const drawing = draw(recipe, facts, params, options);
+  for (;;) {
+    const next = await drawing.next();
+    if (next.done) return next.value;
+  }
+}
+
+const furthest = (a: Float64Array, b: Float64Array) => a.reduce((most, v, i) => Math.max(most, Math.abs(v - b[i])), 0);
+
+const recipes: Readonly<Record<string, Recipe>> = {
+  heun: tinyImages("edm"),
+  "heun with churn": tinyImages("edm", 'sampling.options={"sChurn":20,"sNoise":1.003}'),
+  ancestral: tinyImages("edm", "sampling.sampler=euler-ancestral"),
+  "ddpm's own steps": tinyImages("ddpm", "sampling.steps=12"),
+  "with guidance": tinyImages("edm", "sampling.guidance=2"),
+};
+
+for (const [name, recipe] of Object.entries(recipes))
+  test(`sample i of a seed is the same in any batch: ${name}`, async () => {
+    const all = await samples(recipe, { count: 5, seed: 3 });
+    // float32 networks round differently in another batch; nothing more than that may differ.
+    for (const options of [{ count: 5, batch: 2 }, { count: 4, batch: 1 }, { count: 1 }]) {
+      const some = await samples(recipe, { ...options, seed: 3 });
+      assert.equal(some.length, options.count * 64);
+      const distance = furthest(some, all.subarray(0, some.length));
+      assert.ok(distance < 1e-4, `${JSON.stringify(options)}: ${distance}`);
+    }
+    assert.deepEqual(await samples(recipe, { count: 5, seed: 3 }), all);
+    assert.ok(furthest(await samples(recipe, { count: 5, seed: 4 }), all) > 0.1);
+  });
+
+test("labels decide, and the default is each class in turn", async () => {
+  const recipe = tinyImages("edm");
+  const inTurn = await samples(recipe, { count: 4, seed: 0 });
+  const spelt = await samples(recipe, { count: 4, seed: 0, label: (i) => [0, 1, 2, 0][i] });
+  assert.deepEqual(spelt, inTurn);
+  assert.ok(furthest(await samples(recipe, { count: 4, seed: 0, label: () => 1 }), inTurn) > 1e-3);
+  await assert.rejects(samples(recipe, { count: 1, seed: 0, label: () => 3 }), ConfigError);
+});
+
+test("guidance with weight 1 is none, and with weight 0 leaves labels out", async () => {
+  const drawn = (guidance: number, label?: (i: number) => number | undefined) =>
+    samples(tinyImages("edm", `sampling.guidance=${guidance}`), { count: 2, seed: 0, ...(label && { label }) });
+  const without = await drawn(1, () => undefined);
+  assert.ok(furthest(await drawn(0), without) < 1e-5);
+  assert.ok(furthest(await drawn(1), without) > 1e-3);
+});
+
+test("noise levels: descending to 0, as many as steps, for every preset", () => {
+  for (const recipe of [preset("edm"), preset("ddpm"), preset("ddpm-cosine"), tinyPoints()]) {
+    const sigmas = sigmasOf(recipe, { ...recipe.sampling, steps: 7 });
+    assert.equal(sigmas.length, 8);
+    assert.equal(sigmas.at(-1), 0);
+    assert.ok(sigmas.every((sigma, i) => i === 0 || sigma < sigmas[i - 1]));
+  }
+});
+
+test("a grid of timesteps needs a discrete schedule", () => {
+  const recipe = tinyImages("edm", 'sampling.grid={"type":"timesteps","spacing":"leading"}');
+  assert.throws(() => sigmasOf(recipe, recipe.sampling), /"timesteps" needs an objective with a discrete schedule/);
+});
