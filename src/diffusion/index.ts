@@ -118,6 +118,13 @@ export {
 export { type NoiseSchedule, numericSchedule, shift, truncate } from "./schedule.ts";
 export { logExpm1, roundHalfEven, sech, sigmoid, softplus } from "./special.ts";
 export {
+  type StableTargetBatch,
+  type StableTargets,
+  stableExponent,
+  stableTargets,
+  stableWeights,
+} from "./stf.ts";
+export {
   importanceWeight,
   type TimestepOptions,
   type TimestepSpec,

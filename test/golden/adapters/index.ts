@@ -14,6 +14,7 @@ import { samplerSigma } from "./sampler-sigma.ts";
 import { samplerVp } from "./sampler-vp.ts";
 import { schedule } from "./schedule.ts";
 import { stepPlan } from "./step-plan.ts";
+import { targets } from "./target.ts";
 import { timesteps } from "./timestep.ts";
 import { training } from "./training.ts";
 import { weightings } from "./weighting.ts";
@@ -36,4 +37,5 @@ export const adapters: Adapters = {
   ...guidance,
   ...likelihoodFlow,
   ...stepPlan,
+  ...targets,
 };
