@@ -110,6 +110,7 @@ export {
   likelihoodEnds,
   likelihoodSteps,
   natsPerDim,
+  type Product,
   type Quantization,
   type Trace,
 } from "./likelihood.ts";

@@ -10,7 +10,10 @@ import type { Denoise } from "./denoise.ts";
 import { type DormandPrinceOptions, dormandPrince, type Field } from "./dormand-prince.ts";
 
 /** Jv or Jᵀv with J = ∂D/∂x at (x, σ), row by row: only vᵀJv is used, so a vector-Jacobian product serves as well. */
-export type JacobianProduct = (x: Float64Array, sigma: number, v: Float64Array) => Promise<Float64Array> | Float64Array;
+export type JacobianProduct = (x: Float64Array, sigma: number, v: Float64Array) => Promise<Product> | Product;
+
+/** The product, or the product and D itself where one pass gives both: D is then not computed again. */
+export type Product = Float64Array | { readonly product: Float64Array; readonly denoised: Float64Array };
 
 /** How the trace of J = ∂D/∂x is found. */
 export type Trace =
@@ -102,17 +105,16 @@ export async function* likelihoodSteps(
     throw new ConfigError(
       `likelihood: noise must grow from start to end, from above 0; got σ/α ${Math.exp(from)} and ${Math.exp(to)}.`,
     );
-  const traceOf = tracer(trace, z.length, batch);
+  const evaluate = evaluator(denoise, trace, z.length, batch);
   const identity = identityTrace(trace, dims, batch);
 
   // One system: x of all rows, then the divergence gathered by each row.
   const field: Field = async ([log], y) => {
     const sigma = Math.exp(log);
-    const x = y.subarray(0, z.length);
-    const denoised = await denoise(x.slice(), sigma);
+    const x = y.slice(0, z.length);
+    const { denoised, traces } = await evaluate(x, sigma);
     const slope = new Float64Array(y.length);
     combine(slope.subarray(0, z.length), [1, x], [-1, denoised]);
-    const traces = await traceOf(x.slice(), sigma);
     for (let row = 0; row < batch; row++) slope[z.length + row] = identity[row] - traces[row];
     return slope;
   };
@@ -132,9 +134,13 @@ export async function* likelihoodSteps(
   }
 }
 
-/** tr J of every row. */
-function tracer(trace: Trace, size: number, batch: number) {
-  if (trace.type === "formula") return trace.trace;
+/** D, and tr J of every row. */
+function evaluator(denoise: Denoise, trace: Trace, size: number, batch: number) {
+  if (trace.type === "formula")
+    return async (x: Float64Array, sigma: number) => ({
+      denoised: await denoise(x, sigma),
+      traces: trace.trace(x, sigma),
+    });
   const dims = size / batch;
   const { product } = trace;
   const probes = trace.type === "probes" ? trace.probes : basis(size, dims);
@@ -145,11 +151,18 @@ function tracer(trace: Trace, size: number, batch: number) {
     );
   return async (x: Float64Array, sigma: number) => {
     const traces = new Float64Array(batch);
+    let denoised: Float64Array | undefined;
     for (const probe of probes) {
-      const image = await product(x, sigma, probe);
-      for (let i = 0; i < size; i++) traces[Math.floor(i / dims)] += share * probe[i] * image[i];
+      const found = await product(x, sigma, probe);
+      const image = found instanceof Float64Array ? found : found.product;
+      if (!(found instanceof Float64Array)) ({ denoised } = found);
+      for (let row = 0, i = 0; row < batch; row++) {
+        let sum = 0;
+        for (const end = i + dims; i < end; i++) sum += probe[i] * image[i];
+        traces[row] += share * sum;
+      }
     }
-    return traces;
+    return { denoised: denoised ?? (await denoise(x, sigma)), traces };
   };
 }
 
@@ -171,8 +184,8 @@ function basis(size: number, dims: number): Float64Array[] {
  * Jv by central differences of the denoiser, for functions without a gradient. Two evaluations a product. `step` is relative
  * to σ, below which D hardly bends; networks in float32 need it no smaller than the default.
  */
-export function byDifferences(denoise: Denoise, step = 1e-3): JacobianProduct {
-  return async (x, sigma, v) => {
+export function byDifferences(denoise: Denoise, step = 1e-3) {
+  return async (x: Float64Array, sigma: number, v: Float64Array): Promise<Float64Array> => {
     const h = step * sigma;
     const at = (sign: number) => denoise(combine(new Float64Array(x.length), [1, x], [sign * h, v]), sigma);
     const [up, down] = [await at(1), await at(-1)];

@@ -1,4 +1,11 @@
 export {
+  type BatchLabels,
+  compileDenoiser,
+  type DenoiseAndProduct,
+  type Denoiser,
+  type DenoiserOptions,
+} from "./denoiser.ts";
+export {
   type EmaDecay,
   type EmaOptions,
   type EmaSnapshot,
@@ -22,7 +29,7 @@ export {
   type WarmupSpec,
   warmupNames,
 } from "./learning-rate.ts";
-export { compileDenoiser, type Denoiser, type DenoiserOptions, type ModelSpec, networkOf, oneHot } from "./model.ts";
+export { type ModelSpec, networkOf, oneHot } from "./model.ts";
 export { type AdamRates, type AdamState, adam, adamFeeds, adamRates, type OptimizerSpec } from "./optimizer.ts";
 export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from "./safetensors.ts";
 export {

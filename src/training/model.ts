@@ -1,10 +1,7 @@
-/** A model: a network, the examples it is for, and how its output becomes a denoiser. */
-import type { Precondition } from "../diffusion/index.ts";
+/** A model: a network, and the examples it is for. */
 import { ConfigError } from "../errors/index.ts";
 import { type Expr, input } from "../graph/index.ts";
-import { bake, createScope, type NetworkConfig, type NoiseInput, network, type Parameter } from "../nn/index.ts";
-import { type CompileOptions, compile } from "../runtime/index.ts";
-import type { Denoise } from "../sampling/index.ts";
+import { createScope, type NetworkConfig, type NoiseInput, network, type Parameter } from "../nn/index.ts";
 
 /** Everything that decides a network's parameters. */
 export interface ModelSpec {
@@ -70,59 +67,6 @@ function depthToSpace(x: Expr, p: number): Expr {
     .reshape([b, c, p, p, h, w])
     .transpose([0, 1, 4, 2, 5, 3])
     .reshape([b, c, h * p, w * p]);
-}
-
-export interface DenoiserOptions extends CompileOptions {
-  readonly precondition: Precondition;
-  /** Images in one call of the network; the samples of a run may be more, and are then cut into such batches. */
-  readonly batch: number;
-}
-
-/** A trained network, ready to denoise. */
-export interface Denoiser {
-  readonly batch: number;
-  /** D(x; σ̃) of one batch, each image given its label (or none). */
-  denoise(labels: readonly (number | undefined)[]): Denoise;
-  /** Network calls so far. */
-  readonly calls: number;
-  close(): Promise<void>;
-}
-
-/** Compiles a network with its parameters as constants, which lets ONNX Runtime lay them out for speed. */
-export async function compileDenoiser(
-  spec: ModelSpec,
-  values: Float32Array,
-  { precondition, batch, ...options }: DenoiserOptions,
-): Promise<Denoiser> {
-  const inputs = modelInputs(spec, batch);
-  const { output, parameters } = buildModel(spec, inputs, false);
-  const [baked] = bake([output], parameters, values);
-  const program = await compile({ output: baked }, options);
-  const size = batch * spec.shape.reduce((n, s) => n * s, 1);
-  let calls = 0;
-  return {
-    batch,
-    get calls() {
-      return calls;
-    },
-    denoise(labels) {
-      const feeds = spec.classes > 0 ? { labels: oneHot(labels, spec.classes, batch) } : {};
-      if (spec.classes === 0 && labels.some((label) => label !== undefined))
-        throw new ConfigError("labels: the model was trained without labels. Leave the class out.");
-      const scaled = new Float32Array(size);
-      const cNoise = new Float32Array(batch);
-      return async (x, sigma) => {
-        const { cSkip, cOut, cIn, cNoise: label } = precondition(sigma);
-        for (let i = 0; i < size; i++) scaled[i] = cIn * x[i];
-        const { output: f } = await program.run({ ...feeds, x: scaled, cNoise: cNoise.fill(label) });
-        calls++;
-        const denoised = new Float64Array(size);
-        for (let i = 0; i < size; i++) denoised[i] = cSkip * x[i] + cOut * f[i];
-        return denoised;
-      };
-    },
-    close: () => program.close(),
-  };
 }
 
 /** Rows of zeros with a 1 at each label. */
