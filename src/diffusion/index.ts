@@ -78,14 +78,15 @@ export {
   multiplierNames,
   multiplierOn,
 } from "./multiplier.ts";
+export { type NoiseAxis, noiseAxis, type ScheduleSpec } from "./noise-axis.ts";
 export { normalCdf, normalPdf, normalQuantile } from "./normal.ts";
 export {
   type Coefficients,
   type Draw,
+  type NoiseSpec,
   type Objective,
   type ObjectiveSpec,
   objective,
-  type ScheduleSpec,
 } from "./objective.ts";
 export { type DiscreteOu, discreteOu } from "./ou.ts";
 export { type ForwardStep, type Path, type PathSpec, path } from "./path.ts";
@@ -157,6 +158,7 @@ export {
   type UniformsSpec,
   uniformsNeeded,
 } from "./timestep-uniforms.ts";
+export { type VarianceCoefficients, type VarianceSpec, type VarianceTerm, varianceTerm } from "./variance.ts";
 export {
   type Gamma,
   gammaSchedule,

@@ -1,5 +1,5 @@
 /** What a network is told about the noise level: the number c_noise that its embedding receives. */
-import { unknownName } from "../errors/index.ts";
+import { ConfigError, unknownName } from "../errors/index.ts";
 import { type DiscreteSchedule, type DiscreteSpec, discreteSchedule } from "./discrete.ts";
 import { type NoiseScheduleSpec, noiseSchedule } from "./log-snr.ts";
 import type { NoiseSchedule } from "./schedule.ts";
@@ -15,8 +15,11 @@ export type NoiseLabelSpec =
   | { readonly type: "log-snr"; readonly scale?: number }
   /** σ̃ itself, as score_sde labels VE networks. */
   | { readonly type: "sigma"; readonly scale?: number }
-  /** t in [0, 1] of a continuous schedule. Song's VP networks: schedule linear, scale 999. */
-  | { readonly type: "time"; readonly schedule: NoiseScheduleSpec | NoiseSchedule; readonly scale?: number }
+  /**
+   * t in [0, 1] of a continuous schedule. Song's VP networks: schedule linear, scale 999. Here and below, a label within
+   * an objective may leave the schedule out, and has the objective's.
+   */
+  | { readonly type: "time"; readonly schedule?: NoiseScheduleSpec | NoiseSchedule; readonly scale?: number }
   /**
    * The timestep 0 … T − 1 of a discrete process, linear in ln σ̃ between two timesteps, or the nearer one if `round`.
    * Noise levels beyond the table get its first or last timestep. A respaced process gives the original timesteps.
@@ -24,7 +27,7 @@ export type NoiseLabelSpec =
    */
   | {
       readonly type: "index";
-      readonly schedule: DiscreteSpec | DiscreteSchedule;
+      readonly schedule?: DiscreteSpec | DiscreteSchedule;
       readonly round?: boolean;
       readonly scale?: number;
     };
@@ -46,11 +49,11 @@ const labels: { readonly [T in Type]: (spec: Spec<T>) => NoiseLabel } = {
     (sigma) =>
       scale * sigma,
   time: ({ schedule, scale = 1 }) => {
-    const { time } = noiseSchedule(schedule);
+    const { time } = noiseSchedule(given("time", schedule));
     return (sigma) => scale * time(-2 * Math.log(sigma));
   },
   index: ({ schedule, round = false, scale = 1 }) => {
-    const table = discreteSchedule(schedule);
+    const table = discreteSchedule(given("index", schedule));
     const { timesteps } = table;
     const last = table.logSnr.at(-1) === Number.NEGATIVE_INFINITY ? table.steps - 2 : table.steps - 1;
     if (last === 0) return () => scale * timesteps[0];
@@ -63,6 +66,11 @@ const labels: { readonly [T in Type]: (spec: Spec<T>) => NoiseLabel } = {
     };
   },
 };
+
+function given<T>(type: Type, schedule: T | undefined): T {
+  if (schedule === undefined) throw new ConfigError(`noise label ${type}: needs a schedule.`);
+  return schedule;
+}
 
 /** The names of the labellings. */
 export const noiseLabelNames = Object.keys(labels) as readonly Type[];

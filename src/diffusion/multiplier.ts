@@ -27,6 +27,7 @@ export interface MultiplierOptions {
   debias: None;
   "inverse-snr": None;
   "uniform-x": None;
+  "uniform-o": None;
   edm: SigmaData;
   "soft-min-snr": SigmaData;
 }
@@ -67,6 +68,8 @@ const multipliers: { readonly [T in MultiplierSpec["type"]]: (spec: Spec<T>) => 
   "inverse-snr": () => (logSnr) => Math.exp(-2 * logSnr),
   /** 1 on x. */
   "uniform-x": () => (logSnr) => Math.exp(-logSnr),
+  /** Lipman et al. (2023): 1 on o, the velocity of the straight path; (1 + 1/√SNR)² on ε whatever the path is. */
+  "uniform-o": () => (logSnr) => (1 + Math.exp(-logSnr / 2)) ** 2,
   /** Karras et al. (2022), Table 1: (σ̃² + σ_d²)/(σ̃ σ_d)² = SNR + 1/σ_d² on x, which is 1 on their network's output. */
   edm: ({ sigmaData = 0.5 }) => {
     const c = positive("multiplier edm: sigmaData", sigmaData) ** -2;

@@ -1,49 +1,71 @@
 /**
  * A training objective: which noise levels training looks at, what the network is asked there, and what counts. Every
  * combination is one formula, m(λ)·‖ε − ε̂‖² averaged over λ ~ p, seen as a weighted error of the network's own output.
+ * What it optimises is the one function w_eff(λ) = m(λ)·p(λ), whichever factors it is made of.
  */
 import { ConfigError } from "../errors/index.ts";
-import { type DiscreteSchedule, type DiscreteSpec, discreteSchedule } from "./discrete.ts";
-import { type NoiseScheduleSpec, noiseSchedule } from "./log-snr.ts";
+import { notNegative } from "./admissible.ts";
 import { type Multiplier, type MultiplierSpec, multiplier } from "./multiplier.ts";
+import { type NoiseAxis, noiseAxis, type ScheduleSpec } from "./noise-axis.ts";
 import { type Precondition, type PreconditioningSpec, precondition } from "./preconditioning.ts";
-import type { NoiseSchedule } from "./schedule.ts";
 import { type TimestepSpec, timestepSampler } from "./timestep.ts";
 import type { TimestepLaw, TimestepSampler } from "./timestep-law.ts";
+import type { UniformsSpec } from "./timestep-uniforms.ts";
+import { type VarianceCoefficients, type VarianceSpec, type VarianceTerm, varianceTerm } from "./variance.ts";
 import { type Weighting, type WeightingSpec, weighting } from "./weighting.ts";
 
 /** An objective by the names of its factors. */
 export interface ObjectiveSpec {
-  /** What the network emits, on which path. */
+  /** What the network emits, on which path. A label of type "index" or "time" takes `schedule` unless it names its own. */
   readonly prediction: PreconditioningSpec;
-  /** Turns times and timesteps into noise levels; not needed by laws that draw σ̃ or λ directly. */
+  /**
+   * Turns times and timesteps into noise levels. Laws of σ̃ or λ need none, except to correct a multiplier for how often
+   * they look where, which is measured against it.
+   */
   readonly schedule?: ScheduleSpec;
   /** Where training looks. */
   readonly timesteps: TimestepSpec;
+  /** How the noise levels of one batch hang together; independent by default. */
+  readonly uniforms?: UniformsSpec;
   /** What counts: a multiplier of the ε-error as papers publish them, or w(λ) itself. */
   readonly loss: { readonly multiplier: MultiplierSpec } | { readonly weighting: WeightingSpec };
   /**
    * Whether the loss is divided by how much more often than the schedule alone the timestep law visits a noise level, so
-   * that the law changes the variance and not the objective.
+   * that the law changes the variance and not the objective. By default it is for a weighting and for laws that learn
+   * from the losses, and is not for a published multiplier.
    */
   readonly importance?: boolean;
+  /** What is done to the noise. */
+  readonly noise?: NoiseSpec;
+  /** A variance output and the loss for it; needs a discrete schedule. */
+  readonly variance?: VarianceSpec;
 }
 
-/** A discrete process or a continuous schedule. */
-export type ScheduleSpec =
-  | { readonly kind: "discrete"; readonly table: DiscreteSpec }
-  | { readonly kind: "continuous"; readonly schedule: NoiseScheduleSpec };
+/** Departures from plain Gaussian noise; 0 by default. They change the objective. */
+export interface NoiseSpec {
+  /**
+   * γ of input perturbation: the network sees ε + γξ and is asked for ε (Ning et al. 2023, who use 0.1, and 0.15 on
+   * CIFAR-10).
+   */
+  readonly perturbation?: number;
+  /** Standard deviation of noise that all pixels of a channel share, added to ε everywhere (offset noise; usual: 0.1). */
+  readonly offset?: number;
+}
 
 /** One sample's noise level. */
 export interface Draw {
   /** What the law drew: a time, a timestep, σ̃ or λ. */
   readonly value: number;
+  /** The timestep, where there are timesteps. */
+  readonly step?: number;
   readonly sigma: number;
   readonly logSnr: number;
   /** The multiplier of ‖ε − ε̂‖² there. */
   readonly multiplier: number;
-  /** The part of the multiplier that makes up for how often the law looks there. A law learns from losses without it. */
+  /** The part of the multiplier that makes up for how often the law looks there. */
   readonly correction: number;
+  /** Times the sample's loss, it is what a law that learns from losses is to be shown. */
+  readonly feedback: number;
 }
 
 /** The numbers of one sample in the training step (see `training`): all that a network and its loss need to know. */
@@ -57,134 +79,183 @@ export interface Coefficients {
   readonly targetNoise: number;
   /** The multiplier of the squared error of the network's output. */
   readonly weight: number;
+  /** There exactly when the objective has a learned variance. */
+  readonly variance?: VarianceCoefficients;
 }
 
 export interface Objective {
+  readonly spec: ObjectiveSpec;
   readonly precondition: Precondition;
   readonly sampler: TimestepSampler;
+  readonly uniforms: UniformsSpec;
+  readonly noise: Required<NoiseSpec>;
+  readonly axis: NoiseAxis;
+  /** What somebody who chose these factors should know, a sentence each. */
+  readonly warnings: readonly string[];
   /** The noise level that belongs to one uniform number, under a law of the sampler. */
   draw(law: TimestepLaw, u: number): Draw;
-  /** Density of λ under a law; for a discrete process the probability of a timestep over the width of its λ-cell. */
-  density(law: TimestepLaw, logSnr: number): number;
   /** The multiplier of ‖ε − ε̂‖² at λ under a law. */
   multiplier(law: TimestepLaw, logSnr: number): number;
+  /** w_eff(λ) = multiplier × density of λ: what is optimised, up to a constant; 0 where the law never looks. */
+  effectiveWeighting(law: TimestepLaw): Weighting;
   coefficients(draw: Draw): Coefficients;
-}
-
-/** The way from what a law draws to λ, and the density that the schedule alone would give. */
-interface Axis {
-  logSnrOf(value: number): number;
-  valueOf(logSnr: number): number;
-  /** |d value / dλ|: turns the density of a value into the density of λ. */
-  slope(logSnr: number): number;
-  /** Density of the values when nothing but the schedule decides; undefined where the law itself is all there is. */
-  readonly uniform: number | undefined;
 }
 
 /** λ is kept in this range, so that products of weights stay finite. */
 const limit = 700;
+const confine = (logSnr: number) => Math.min(Math.max(logSnr, -limit), limit);
+const levelOf = (logSnr: number) => Math.exp(-logSnr / 2);
 
 /** The objective that a spec names. Throws ConfigError. */
 export function objective(spec: ObjectiveSpec): Objective {
-  const { importance = "weighting" in spec.loss } = spec;
   const sampler = timestepSampler(spec.timesteps);
-  const axis = axisOf(sampler, spec.schedule);
-  const conditioned = precondition(spec.prediction);
-  const published: Multiplier | undefined = "multiplier" in spec.loss ? multiplier(spec.loss.multiplier) : undefined;
-  const weigh: Weighting | undefined = "weighting" in spec.loss ? weighting(spec.loss.weighting) : undefined;
+  const learns = sampler.init().length > 0;
+  const { importance = learns || "weighting" in spec.loss, uniforms = { type: "independent" }, noise = {} } = spec;
+  const axis = noiseAxis(sampler.of, spec.schedule, "steps" in spec.timesteps ? spec.timesteps.steps : undefined);
+  const conditioned = precondition(labelled(spec));
+  const term = spec.variance && varianceTermOf(spec.variance, spec);
+  const { perturbation = 0, offset = 0 } = noise;
+  notNegative("objective: noise.perturbation", perturbation);
+  notNegative("objective: noise.offset", offset);
+  const ofLevels = sampler.of === "logSnr" || sampler.of === "sigma";
+  const { uncorrected, corrected } = multipliers(spec, axis, { importance, ofLevels });
 
-  if (importance && published && axis.uniform === undefined)
-    throw new ConfigError(
-      `objective: importance has nothing to compare a law of ${sampler.of} with. Give a weighting in place of the multiplier, or leave importance out.`,
-    );
-  const density = (law: TimestepLaw, logSnr: number) => law.density(axis.valueOf(logSnr)) * axis.slope(logSnr);
-  /** The multiplier of the ε-error as if λ came from the schedule alone (or, where there is none, evenly). */
-  const uncorrected = (logSnr: number) =>
-    published
-      ? published(logSnr)
-      : (weigh?.(logSnr) ?? 0) / ((axis.uniform ?? 1) * (axis.uniform ? axis.slope(logSnr) : 1));
-  const correction = (law: TimestepLaw, logSnr: number) => {
-    if (!importance) return 1;
-    return axis.uniform === undefined ? 1 / density(law, logSnr) : axis.uniform / law.density(axis.valueOf(logSnr));
-  };
-  return {
+  const onLaw = (law: TimestepLaw, logSnr: number) => (importance ? corrected(law, logSnr) : uncorrected(logSnr));
+  const correctionOf = (law: TimestepLaw, logSnr: number) =>
+    importance ? 1 / (axis.relative ?? axis.density)(law, logSnr) : 1;
+  // Laws of λ learn the loss as a density in λ, laws of timesteps the loss at a timestep, both without the correction.
+  const feedbackOf = (law: TimestepLaw, logSnr: number) =>
+    ofLevels && importance ? axis.density(law, logSnr) : 1 / correctionOf(law, logSnr);
+
+  const built: Objective = {
+    spec,
     precondition: conditioned,
     sampler,
-    density,
-    multiplier: (law, logSnr) => uncorrected(logSnr) * correction(law, logSnr),
+    uniforms,
+    noise: { perturbation, offset },
+    axis,
+    warnings: warningsOf(sampler, learns && !importance),
+    multiplier: onLaw,
+    effectiveWeighting: (law) => (logSnr) => {
+      const density = axis.density(law, logSnr);
+      return density === 0 ? 0 : density * onLaw(law, logSnr);
+    },
     draw(law, u) {
       const value = law.draw(u);
-      const logSnr = Math.min(Math.max(axis.logSnrOf(value), -limit), limit);
-      const corrected = correction(law, logSnr);
+      const visited = axis.visit(value);
+      const logSnr = confine(visited.logSnr);
       return {
         value,
-        sigma: Math.exp(-logSnr / 2),
+        ...(visited.step !== undefined && { step: visited.step }),
+        // Only a timestep can be pure noise: for times that happens with probability 0.
+        sigma: visited.step === undefined ? levelOf(logSnr) : levelOf(visited.logSnr),
         logSnr,
-        multiplier: uncorrected(logSnr) * corrected,
-        correction: corrected,
+        multiplier: onLaw(law, logSnr),
+        correction: correctionOf(law, logSnr),
+        feedback: feedbackOf(law, logSnr),
       };
     },
-    coefficients({ sigma, multiplier: m }) {
+    coefficients({ sigma, logSnr, step, multiplier: m, correction }) {
       const { cIn, cOut, cNoise, targetX, targetNoise } = conditioned(sigma);
-      const inNoise = cIn * sigma;
-      return { inX: cIn, inNoise, cNoise, targetX, targetNoise, weight: m * (cOut / sigma) ** 2 };
+      const pure = sigma === Number.POSITIVE_INFINITY;
+      const almost = levelOf(logSnr);
+      return {
+        inX: pure ? 0 : cIn,
+        inNoise: pure ? cIn : cIn * sigma,
+        cNoise,
+        targetX,
+        targetNoise,
+        weight: m * ((pure ? conditioned(almost).cOut : cOut) / almost) ** 2,
+        ...(term && { variance: term(step ?? 0, cOut, correction) }),
+      };
     },
   };
+  checkLevels(built);
+  return built;
 }
 
-function axisOf(sampler: TimestepSampler, schedule: ScheduleSpec | undefined): Axis {
-  if (sampler.of === "logSnr") return { logSnrOf: (v) => v, valueOf: (v) => v, slope: () => 1, uniform: undefined };
-  if (sampler.of === "sigma")
+/** The multiplier of the ε-error as if λ came from the schedule alone (or, where there is none, evenly), and under a law. */
+function multipliers(
+  { loss }: ObjectiveSpec,
+  axis: NoiseAxis,
+  { importance, ofLevels }: { readonly importance: boolean; readonly ofLevels: boolean },
+) {
+  if ("weighting" in loss) {
+    const w: Weighting = weighting(loss.weighting);
     return {
-      logSnrOf: (sigma) => -2 * Math.log(sigma),
-      valueOf: (logSnr) => Math.exp(-logSnr / 2),
-      slope: (logSnr) => Math.exp(-logSnr / 2) / 2,
-      uniform: undefined,
+      uncorrected: (logSnr: number) => w(logSnr) / (ofLevels ? 1 : (axis.scheduled?.(logSnr) ?? 1)),
+      corrected: (law: TimestepLaw, logSnr: number) => w(logSnr) / axis.density(law, logSnr),
     };
-  if (!schedule)
-    throw new ConfigError(
-      `objective: a law of ${sampler.of}s needs a schedule. Give "schedule", or a law of noise levels.`,
-    );
-  if (sampler.of === "step") {
-    if (schedule.kind !== "discrete")
-      throw new ConfigError(
-        "objective: a law of timesteps needs a discrete schedule. Use a law of times, or a discrete table.",
-      );
-    return stepAxis(discreteSchedule(schedule.table));
   }
-  if (schedule.kind !== "continuous")
+  const published: Multiplier = multiplier(loss.multiplier);
+  const { relative } = axis;
+  if (importance && !relative)
     throw new ConfigError(
-      "objective: a law of times needs a continuous schedule. Use a law of timesteps, or a continuous one.",
+      'objective: importance has nothing to compare a law of noise levels with. Give a "schedule", or a weighting in place of the multiplier, or set importance to false.',
     );
-  return timeAxis(noiseSchedule(schedule.schedule));
+  return {
+    uncorrected: published,
+    corrected: (law: TimestepLaw, logSnr: number) => published(logSnr) / (relative?.(law, logSnr) ?? 1),
+  };
 }
 
-const timeAxis = (schedule: NoiseSchedule): Axis => ({
-  logSnrOf: (t) => schedule.logSnr(t),
-  valueOf: (logSnr) => schedule.time(logSnr),
-  slope: (logSnr) => schedule.density(logSnr),
-  uniform: 1,
-});
+/** The prediction, with the objective's schedule for a label that needs one. */
+function labelled({ prediction, schedule }: ObjectiveSpec): PreconditioningSpec {
+  if (!("label" in prediction) || typeof prediction.label !== "object" || "schedule" in prediction.label)
+    return prediction;
+  const { type } = prediction.label;
+  if (type !== "index" && type !== "time") return prediction;
+  const [kind, what] = type === "index" ? (["discrete", "timesteps"] as const) : (["continuous", "time"] as const);
+  if (schedule?.kind !== kind)
+    throw new ConfigError(
+      `objective: prediction.label: "${type}" needs the ${what} of a ${kind} schedule, which this objective has not. Give the label its own schedule, or take log-sigma.`,
+    );
+  const own = schedule.kind === "discrete" ? schedule.table : schedule.schedule;
+  return { ...prediction, label: { ...prediction.label, schedule: own } } as PreconditioningSpec;
+}
 
-/** Timesteps, each standing for the λ nearest to its own. */
-function stepAxis({ steps, logSnr }: DiscreteSchedule): Axis {
-  const nearest = (at: number) => {
-    let [low, high] = [0, steps - 1];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (logSnr[middle] >= at) low = middle;
-      else high = middle;
+function varianceTermOf(variance: VarianceSpec, { schedule, timesteps }: ObjectiveSpec): VarianceTerm {
+  const { of } = timestepSampler(timesteps);
+  if (schedule?.kind !== "discrete" || (of !== "time" && of !== "step"))
+    throw new ConfigError(
+      "objective: a learned variance belongs to the steps of a discrete process. Give a discrete schedule and a law of its times or timesteps, or leave variance out.",
+    );
+  return varianceTerm(variance, schedule.table);
+}
+
+/** Every timestep that is visited has a question that the network can answer, and counts a finite amount. */
+function checkLevels({ spec, axis, sampler, precondition: at, multiplier: m, coefficients }: Objective): void {
+  if (!axis.levels) return;
+  const law = sampler.law(sampler.init());
+  for (const [step, level] of axis.levels.entries()) {
+    if (axis.density(law, level) === 0) continue;
+    const [sigma, logSnr] = [levelOf(level), confine(level)];
+    if (sigma === Number.POSITIVE_INFINITY) {
+      try {
+        at(sigma);
+      } catch (cause) {
+        throw new ConfigError(
+          `objective: ${spec.prediction.type} cannot be learned at zero terminal SNR: at timestep ${step} the network's input is nothing but the noise, so its noise is no question and says nothing of the image. Predict x, v or o, or leave zeroTerminalSnr out.`,
+          { cause },
+        );
+      }
     }
-    return Math.abs(logSnr[low] - at) <= Math.abs(logSnr[high] - at) ? low : high;
-  };
-  const width = (t: number) => {
-    const [left, right] = [logSnr[Math.max(t - 1, 0)], logSnr[Math.min(t + 1, steps - 1)]];
-    return Math.abs(left - right) / (t === 0 || t === steps - 1 ? 1 : 2);
-  };
-  return {
-    logSnrOf: (step) => logSnr[step],
-    valueOf: nearest,
-    slope: (at) => 1 / width(nearest(at)),
-    uniform: 1 / steps,
-  };
+    const drawn = { value: step, step, sigma, logSnr, multiplier: m(law, logSnr), correction: 1, feedback: 1 };
+    const { weight } = coefficients(drawn);
+    if (!(weight >= 0 && Number.isFinite(weight)))
+      throw new ConfigError(
+        `objective: timestep ${step}, at log-SNR ${level.toPrecision(4)}, would count ${weight} times. Take another weighting or multiplier.`,
+      );
+  }
+}
+
+function warningsOf(sampler: TimestepSampler, drifts: boolean): string[] {
+  return [
+    ...(sampler.warning === undefined ? [] : [sampler.warning]),
+    ...(drifts
+      ? [
+          "importance is false: as the timestep law learns, the objective changes with it. Set it to true to change the variance only.",
+        ]
+      : []),
+  ];
 }

@@ -2,12 +2,12 @@
 import { count, fraction } from "./admissible.ts";
 import { supported, type TimestepLaw } from "./timestep-law.ts";
 
-/** The constants of the two-part law in continuous time. Neither has a default: p = boundary is the uniform law. */
+/** The constants of the two-part law in continuous time. Neither has a default: p = threshold is the uniform law. */
 export interface BernoulliOptions {
-  /** The probability of the significant part. Above `boundary` low noise is visited more often, below it less. */
+  /** The probability of the significant part. Above `threshold` low noise is visited more often, below it less. */
   readonly p: number;
-  /** Where the significant part [0, boundary) ends: t_δ/T. */
-  readonly boundary: number;
+  /** Where the significant part [0, threshold) ends: t_δ/T. `significantInterval` measures it. */
+  readonly threshold: number;
 }
 
 /** The constants of the two-part law over timesteps. */
@@ -23,22 +23,22 @@ export interface BernoulliStepsOptions {
 
 /** The two densities of a two-part law. */
 export interface BernoulliDensities {
-  /** p/boundary; for steps p/t_δ each. */
+  /** p/threshold; for steps p/t_δ each. */
   readonly significant: number;
-  /** (1 − p)/(1 − boundary); for steps (1 − p)/(T − t_δ) each. */
+  /** (1 − p)/(1 − threshold); for steps (1 − p)/(T − t_δ) each. */
   readonly rest: number;
   /** significant/rest. */
   readonly ratio: number;
-  /** Whether |p − boundary| < 1e-3. */
+  /** Whether |p − threshold| < 1e-3. */
   readonly equivalentToUniform: boolean;
 }
 
 /** The two densities, their ratio, and whether the law is the uniform one in disguise. Throws ConfigError. */
 export function bernoulliDensities(options: BernoulliOptions | BernoulliStepsOptions): BernoulliDensities {
   const [p, inFirst, inRest] =
-    "steps" in options ? parts(options) : [options.p, options.boundary, 1 - options.boundary];
+    "steps" in options ? parts(options) : [options.p, options.threshold, 1 - options.threshold];
   fraction("bernoulli: p", p);
-  if (!("steps" in options)) fraction("bernoulli: boundary", options.boundary);
+  if (!("steps" in options)) fraction("bernoulli: threshold", options.threshold);
   const [significant, rest] = [p / inFirst, (1 - p) / inRest];
   const equivalentToUniform = Math.abs(p - inFirst / (inFirst + inRest)) < 1e-3;
   return { significant, rest, ratio: significant / rest, equivalentToUniform };
@@ -46,14 +46,14 @@ export function bernoulliDensities(options: BernoulliOptions | BernoulliStepsOpt
 
 /** Bernoulli sampling of t in [0, 1]: inverse of the piecewise linear CDF. */
 export function bernoulli(options: BernoulliOptions): TimestepLaw {
-  const { p, boundary } = options;
+  const { p, threshold } = options;
   const { significant, rest } = bernoulliDensities(options);
   return supported(0, 1, {
     of: "time",
-    draw: (u) => (u < p ? (u / p) * boundary : boundary + ((u - p) / (1 - p)) * (1 - boundary)),
-    density: (t) => (t < boundary ? significant : rest),
-    uniform: (t) => (t < boundary ? (t / boundary) * p : p + ((t - boundary) / (1 - boundary)) * (1 - p)),
-    ...warningOf(options, boundary),
+    draw: (u) => (u < p ? (u / p) * threshold : threshold + ((u - p) / (1 - p)) * (1 - threshold)),
+    density: (t) => (t < threshold ? significant : rest),
+    uniform: (t) => (t < threshold ? (t / threshold) * p : p + ((t - threshold) / (1 - threshold)) * (1 - p)),
+    ...warningOf(options, threshold),
   });
 }
 
@@ -92,13 +92,16 @@ function parts({ p, steps, significantSteps }: BernoulliStepsOptions): [p: numbe
   return [p, significantSteps, steps - significantSteps];
 }
 
-function warningOf(options: BernoulliOptions | BernoulliStepsOptions, boundary: number): { readonly warning?: string } {
+function warningOf(
+  options: BernoulliOptions | BernoulliStepsOptions,
+  threshold: number,
+): { readonly warning?: string } {
   const { equivalentToUniform, ratio } = bernoulliDensities(options);
-  const given = `p = ${options.p} with a significant part of ${boundary} of the time axis`;
+  const given = `p = ${options.p} with a significant part of ${threshold} of the time axis`;
   if (equivalentToUniform) return { warning: `bernoulli: ${given} is the uniform law.` };
   if (ratio < 1)
     return {
-      warning: `bernoulli: ${given} visits the significant part less often than the uniform law, by a factor of ${ratio.toPrecision(3)} relative to the rest; p above ${boundary} visits it more often.`,
+      warning: `bernoulli: ${given} visits the significant part less often than the uniform law, by a factor of ${ratio.toPrecision(3)} relative to the rest; p above ${threshold} visits it more often.`,
     };
   return {};
 }

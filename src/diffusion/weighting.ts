@@ -24,7 +24,7 @@ export interface EdmConstants {
 }
 
 /** The constants of every weighting. */
-export interface WeightingOptions extends Omit<MultiplierOptions, "simple" | "edm"> {
+export interface WeightingOptions extends Omit<MultiplierOptions, "simple" | "edm" | "uniform-o"> {
   elbo: None;
   "iddpm-cosine": None;
   edm: EdmConstants;

@@ -63,6 +63,7 @@ const work: { readonly [K in OpName]: Work<K> } = {
   sigmoid: each,
   silu: each,
   cast: none,
+  detach: none,
   reduceSum: perInput(1),
   reduceMax: perInput(1),
   sumSquares: perInput(2),

@@ -49,6 +49,8 @@ export interface OpAttrs {
   sigmoid: None;
   silu: None;
   cast: { readonly dtype: DType };
+  /** The same values, through which no gradient flows. */
+  detach: None;
   // Reductions keep the reduced axes, as size 1.
   reduceSum: { readonly axes: readonly number[] };
   reduceMax: { readonly axes: readonly number[] };
@@ -174,6 +176,11 @@ export class Expr<K extends OpName = OpName> {
   }
   cast(dtype: DType): Expr {
     return dtype === this.dtype ? this : new Expr("cast", { dtype }, [this]);
+  }
+
+  /** The same values, through which no gradient flows. */
+  detach(): Expr {
+    return new Expr("detach", {}, [this]);
   }
 
   /** Sum over `axes` (all of them if not given), kept as size 1. */

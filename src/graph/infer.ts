@@ -113,6 +113,7 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
   sigmoid: unary("sigmoid"),
   silu: unary("silu"),
   cast: ([x], { dtype }) => ({ shape: x.shape, dtype }),
+  detach: unary("detach"),
   reduceSum: reduction("reduceSum"),
   reduceMax: reduction("reduceMax"),
   sumSquares: reduction("sumSquares"),

@@ -108,6 +108,7 @@ const identities: { readonly [K in OpName]?: Identity<K> } = {
     if (exponent === 1) return as(y, a);
     return exponent === 2 ? as(y, a.mul(a)) : undefined;
   },
+  detach: ({ inputs: [x] }) => x,
   neg: ({ inputs: [x] }) => (x.op === "neg" ? x.inputs[0] : undefined),
   reshape: (y, { shape }) => {
     const [x] = y.inputs;

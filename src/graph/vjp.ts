@@ -66,6 +66,7 @@ export const vjp: { readonly [K in OpName]: Vjp<K> } = {
     return [dy.mul(s.add(y.sub(y.mul(s))))];
   },
   cast: (dy, _, [x]) => [x.dtype === "float32" ? dy : undefined],
+  detach: () => [],
   reduceSum: (dy, _, [x]) => [dy.expand(x.shape)],
   // Equal largest elements share the gradient.
   reduceMax: (dy, y, [x], { axes }) => {

@@ -60,6 +60,7 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
   tanh: plain("Tanh"),
   sigmoid: plain("Sigmoid"),
   silu: (emit, xs) => emit.node("QuickGelu", xs, { alpha: { float: 1 } }, "com.microsoft"),
+  detach: (_, [x]) => x,
   cast: (emit, xs, { dtype }) => emit.node("Cast", xs, { to: elementTypes[dtype] }),
   reduceSum: reduction("ReduceSum"),
   reduceMax: reduction("ReduceMax"),

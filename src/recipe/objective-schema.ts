@@ -46,8 +46,8 @@ const labelSchema = z.discriminatedUnion("type", [
   member("log-sigma", optional({ scale: real })),
   member("log-snr", optional({ scale: real })),
   member("sigma", optional({ scale: real })),
-  member("time", { schedule: noiseScheduleSchema, ...optional({ scale: real }) }),
-  member("index", { schedule: discreteSchema, ...optional({ round: z.boolean(), scale: real }) }),
+  member("time", optional({ schedule: noiseScheduleSchema, scale: real })),
+  member("index", optional({ schedule: discreteSchema, round: z.boolean(), scale: real })),
 ]);
 
 /** A measured number, or what to do to get it. */
@@ -81,6 +81,7 @@ export const multiplierSchema = z.discriminatedUnion("type", [
   member("debias", {}),
   member("inverse-snr", {}),
   member("uniform-x", {}),
+  member("uniform-o", {}),
   member("edm", sigmaData),
   member("soft-min-snr", sigmaData),
 ]) satisfies z.ZodType<MultiplierSpec>;
@@ -137,7 +138,7 @@ export const timestepSchema = z.discriminatedUnion("type", [
   member("uniform-steps", { steps: count }),
   member("bernoulli", {
     p: fraction,
-    boundary: fraction,
+    threshold: fraction,
     ...optional({ over: z.discriminatedUnion("type", [...timeLaws, ...sigmaLaws]) }),
   }),
   member("bernoulli-steps", {
@@ -161,4 +162,14 @@ export const objectiveSchema = z.strictObject({
   timesteps: timestepSchema,
   loss: z.union([z.strictObject({ multiplier: multiplierSchema }), z.strictObject({ weighting: weightingSchema })]),
   importance: z.exactOptional(z.boolean()),
+  uniforms: z.exactOptional(
+    z.discriminatedUnion("type", [member("independent", {}), member("low-discrepancy", {}), member("stratified", {})]),
+  ),
+  noise: z.exactOptional(z.strictObject(optional({ perturbation: nonNegative, offset: nonNegative }))),
+  variance: z.exactOptional(
+    z.discriminatedUnion("type", [
+      member("learned-range", optional({ lambda: positive })),
+      member("learned", optional({ lambda: positive })),
+    ]),
+  ),
 }) satisfies z.ZodType<ObjectiveSpec>;

@@ -105,10 +105,16 @@ export interface DataFacts {
 }
 
 /** The model that a recipe makes for data of a shape. */
-export function modelOf({ model }: Recipe, { shape, classes }: DataFacts): ModelSpec {
+export function modelOf({ model, objective }: Recipe, { shape, classes }: DataFacts): ModelSpec {
   if (model.conditional && classes === 0)
     throw new ConfigError("model.conditional: the data has no labels. Set it to false, or give labelled data.");
-  return { network: model.network, shape, classes: model.conditional ? classes : 0, patch: model.patch };
+  return {
+    network: model.network,
+    shape,
+    classes: model.conditional ? classes : 0,
+    patch: model.patch,
+    ...(objective.variance && { variance: true }),
+  };
 }
 
 /** The objective, with the data's standard deviation filled in wherever a member has one and names no other. */

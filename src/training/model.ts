@@ -1,6 +1,6 @@
 /** A model: a network, and the examples it is for. */
 import { ConfigError } from "../errors/index.ts";
-import { type Expr, input } from "../graph/index.ts";
+import { type Expr, input, split } from "../graph/index.ts";
 import { createScope, type NetworkConfig, type NoiseInput, network, type Parameter } from "../nn/index.ts";
 
 /** Everything that decides a network's parameters. */
@@ -12,11 +12,15 @@ export interface ModelSpec {
   readonly classes: number;
   /** The network sees tiles of patch × patch pixels as channels, at 1/patch of the resolution: faster, less sharp. */
   readonly patch: number;
+  /** The network has a second output of the shape of the first, for a learned variance. */
+  readonly variance?: boolean;
 }
 
 /** F(c_in x; c_noise, label) as a graph, with what it is made of. */
 export interface ModelGraph {
   readonly output: Expr;
+  /** The variance output, of the same shape, where the model has one. */
+  readonly variance?: Expr;
   readonly parameters: readonly Parameter[];
   /** Inputs to be filled with numbers from [0, 1), for dropout. */
   readonly uniforms: readonly NoiseInput[];
@@ -33,9 +37,11 @@ export interface ModelInputs {
 export function buildModel(spec: ModelSpec, { x, noise, labels }: ModelInputs, training: boolean): ModelGraph {
   const scope = createScope({ training });
   const tiled = spec.patch > 1 ? spaceToDepth(x, spec.patch) : x;
-  const raw = network(scope, { x: tiled, noise, ...(labels && { labels }) }, spec.network);
-  const output = spec.patch > 1 ? depthToSpace(raw, spec.patch) : raw;
-  return { output, parameters: scope.parameters, uniforms: scope.noises };
+  const outputs = spec.variance ? { outChannels: 2 * tiled.shape[1] } : {};
+  const raw = network(scope, { x: tiled, noise, ...(labels && { labels }) }, { ...spec.network, ...outputs });
+  const whole = spec.patch > 1 ? depthToSpace(raw, spec.patch) : raw;
+  const [output, variance] = spec.variance ? split(whole, [x.shape[1], x.shape[1]], 1) : [whole];
+  return { output, ...(variance && { variance }), parameters: scope.parameters, uniforms: scope.noises };
 }
 
 /** Input nodes of a model for a batch. */

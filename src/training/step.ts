@@ -2,6 +2,7 @@
  * One update as graphs. Every objective is a weighted squared error of the network's output F against a target that is
  * a combination of image and noise; the per-sample coefficients come from the recipe, computed in float64:
  *   L = mean over samples of  weight · mean over elements of (F(c_in (x + σ̃ ε); c_noise) − (targetX x + targetNoise ε))².
+ * A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
  */
 import { ConfigError } from "../errors/index.ts";
 import { type Expr, input, sameShape, showShape } from "../graph/index.ts";
@@ -10,6 +11,7 @@ import { type CompileOptions, compile, compileStateful, type Feeds, type Statefu
 import { clipScale, globalNorm } from "./gradient.ts";
 import { buildModel, type ModelSpec, modelInputs } from "./model.ts";
 import { type AdamState, adam, adamRates, type OptimizerSpec } from "./optimizer.ts";
+import { varianceInputs, varianceLoss } from "./variance-loss.ts";
 
 export interface UpdateSpec {
   readonly model: ModelSpec;
@@ -20,6 +22,8 @@ export interface UpdateSpec {
   readonly optimizer: OptimizerSpec;
   /** The gradient's norm is cut to this; undefined leaves it alone. */
   readonly clip?: number;
+  /** The network sees noise of its own, "inputNoise", in place of the noise of its target. */
+  readonly perturbed?: boolean;
 }
 
 /** The arrays that training changes, each as long as the parameters. */
@@ -56,24 +60,28 @@ export interface Updater {
 }
 
 /** The loss of each sample of a micro-batch, its inputs, and the parameters. */
-function lossGraph({ model, microBatch }: UpdateSpec) {
+function lossGraph({ model, microBatch, perturbed = false }: UpdateSpec) {
   const inputs = modelInputs(model, microBatch);
   const noise = input("noise", inputs.x.shape);
   const perSample = (name: string) => input(name, [microBatch, ...model.shape.map(() => 1)]);
-  const noisy = inputs.x.mul(perSample("inX")).add(noise.mul(perSample("inNoise")));
-  const { output, parameters, uniforms } = buildModel(model, { ...inputs, x: noisy }, true);
+  const seen = perturbed ? input("inputNoise", inputs.x.shape) : noise;
+  const noisy = inputs.x.mul(perSample("inX")).add(seen.mul(perSample("inNoise")));
+  const { output, variance, parameters, uniforms } = buildModel(model, { ...inputs, x: noisy }, true);
   if (!sameShape(output.shape, noisy.shape))
     throw new ConfigError(
       `model.network: makes ${showShape(output.shape)} out of ${showShape(noisy.shape)} (the same expected). Leave outChannels out.`,
     );
   const target = inputs.x.mul(perSample("targetX")).add(noise.mul(perSample("targetNoise")));
-  const error = output.sub(target).reshape([microBatch, -1]);
-  const losses = error
+  const error = output.sub(target);
+  const flat = error.reshape([microBatch, -1]);
+  const squared = flat
     .sumSquares([1])
     .reshape([microBatch])
-    .mul(1 / error.shape[1])
+    .mul(1 / flat.shape[1])
     .mul(input("weight", [microBatch]));
-  return { losses, parameters, uniforms };
+  if (!variance) return { losses: squared, parameters, uniforms };
+  const bound = varianceLoss(inputs.x, error, variance, varianceInputs(microBatch, model.shape.length));
+  return { losses: squared.add(bound), parameters, uniforms };
 }
 
 /** The new state and the gradient's norm, from a flat gradient. */

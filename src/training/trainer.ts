@@ -1,6 +1,6 @@
 /** Training: a state that moves on one update at a time, with nothing random that does not follow from the seed. */
 import { type Batches, batches, type Dataset } from "../data/index.ts";
-import type { Objective } from "../diffusion/index.ts";
+import { arrangeUniforms, type Coefficients, type Draw, type Objective, type TimestepLaw } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { sizeOf } from "../graph/index.ts";
 import { initialize, layout, type Parameter, parameterCount } from "../nn/index.ts";
@@ -11,7 +11,9 @@ import { type LearningRateSpec, learningRate } from "./learning-rate.ts";
 import { type ModelSpec, oneHot } from "./model.ts";
 import { adamFeeds, type OptimizerSpec } from "./optimizer.ts";
 import type { NamedArray, Safetensors } from "./safetensors.ts";
+import { noiseOf } from "./sample-noise.ts";
 import { compileUpdate, type StateName, stateNames, type Updater } from "./step.ts";
+import { varianceFeeds } from "./variance-loss.ts";
 
 export interface TrainerSpec {
   readonly model: ModelSpec;
@@ -70,7 +72,7 @@ export async function createTrainer(
   options: CompileOptions = {},
 ): Promise<Trainer> {
   checkData(spec.model, dataset);
-  const updater = await compileUpdate(spec, options);
+  const updater = await compileUpdate({ ...spec, perturbed: spec.objective.noise.perturbation > 0 }, options);
   const initial = initialize(updater.parameters, spec.seed);
   updater.load({ params: initial, ema: initial });
   const assemble = batches(dataset, { seed: spec.seed, flip: spec.flip });
@@ -100,9 +102,7 @@ export async function createTrainer(
       const { batch, microBatch } = spec;
       const now = { step, images, batch };
       const law = sampler.law(lawState);
-      const draws = Array.from({ length: batch }, (_, i) =>
-        spec.objective.draw(law, stream(spec.seed, "timestep", images + i).uniform()),
-      );
+      const draws = drawsOf(spec, law, now);
       const micro = Array.from({ length: batch / microBatch }, (_, k) =>
         feedsOf(spec, updater, assemble, images + k * microBatch, draws.slice(k * microBatch, (k + 1) * microBatch)),
       );
@@ -118,11 +118,10 @@ export async function createTrainer(
             "The last good state is kept. A lower training.learningRate.peak or a smaller training.clip usually helps.",
         );
       }
-      const values = draws.map(({ value }) => value);
       sampler.observe(
         lawState,
-        values,
-        draws.map(({ correction }, i) => losses[i] / correction),
+        draws.map(({ value }) => value),
+        draws.map(({ feedback }, i) => losses[i] * feedback),
       );
       step++;
       images += batch;
@@ -169,36 +168,46 @@ function checkData({ shape, classes }: ModelSpec, dataset: Dataset): void {
     throw new ConfigError(`data: ${dataset.name} has ${labels} classes (the model was made for ${classes}).`);
 }
 
+/** The noise levels of one update. Uniform numbers of samples come from their own streams, those of a batch from its step's. */
+function drawsOf(
+  { objective, seed, batch }: TrainerSpec,
+  law: TimestepLaw,
+  { step, images }: { readonly step: number; readonly images: number },
+): Draw[] {
+  const shared = objective.uniforms.type === "low-discrepancy";
+  const given = shared
+    ? [stream(seed, "timestep of batch", step).uniform()]
+    : Array.from({ length: batch }, (_, i) => stream(seed, "timestep", images + i).uniform());
+  return Array.from(arrangeUniforms(objective.uniforms, given, { size: batch }), (u) => objective.draw(law, u));
+}
+
 /** The inputs of one micro-batch, whose first sample is at `position` of the run. */
 function feedsOf(
   { model, objective, labelDropout, seed }: TrainerSpec,
   { uniforms }: Updater,
   assemble: Batches,
   position: number,
-  draws: readonly ReturnType<Objective["draw"]>[],
+  draws: readonly Draw[],
 ): Feeds {
   const size = draws.length;
   const { x, labels } = assemble(position, size);
-  const noise = new Float32Array(x.length);
-  const stride = x.length / size;
-  for (let i = 0; i < size; i++)
-    stream(seed, "noise", position + i).fillNormal(noise.subarray(i * stride, (i + 1) * stride));
   const all = draws.map((draw) => objective.coefficients(draw));
-  const column = (name: keyof (typeof all)[number]) => Float32Array.from(all, (c) => c[name]);
+  const column = (value: (c: Coefficients) => number) => Float32Array.from(all, value);
   const kept = Array.from(labels ?? [], (label, i) =>
     labelDropout > 0 && stream(seed, "label dropout", position + i).uniform() < labelDropout ? undefined : label,
   );
   return {
     x,
-    noise,
+    ...noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }),
     ...Object.fromEntries(uniforms.map(({ name, shape }) => [name, dropoutUniforms(seed, name, position, shape)])),
     ...(model.classes > 0 && { labels: oneHot(kept, model.classes, size) }),
-    inX: column("inX"),
-    inNoise: column("inNoise"),
-    cNoise: column("cNoise"),
-    targetX: column("targetX"),
-    targetNoise: column("targetNoise"),
-    weight: column("weight"),
+    inX: column((c) => c.inX),
+    inNoise: column((c) => c.inNoise),
+    cNoise: column((c) => c.cNoise),
+    targetX: column((c) => c.targetX),
+    targetNoise: column((c) => c.targetNoise),
+    weight: column((c) => c.weight),
+    ...(model.variance && varianceFeeds(all.flatMap(({ variance }) => variance ?? []))),
   };
 }
 

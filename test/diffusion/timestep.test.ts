@@ -30,10 +30,10 @@ const examples: readonly TimestepSpec[] = [
   { type: "uniform" },
   { type: "uniform", min: 1e-5, max: 1 },
   { type: "uniform-steps", steps: 7 },
-  { type: "bernoulli", p: 0.6, boundary: 0.25 },
-  { type: "bernoulli", p: 0.3, boundary: 0.7, over: { type: "log-normal" } },
-  { type: "bernoulli", p: 0.8, boundary: 0.3, over: { type: "vp-uniform" } },
-  { type: "bernoulli", p: 0.8, boundary: 0.3, over: { type: "adaptive", bins: 8 } },
+  { type: "bernoulli", p: 0.6, threshold: 0.25 },
+  { type: "bernoulli", p: 0.3, threshold: 0.7, over: { type: "log-normal" } },
+  { type: "bernoulli", p: 0.8, threshold: 0.3, over: { type: "vp-uniform" } },
+  { type: "bernoulli", p: 0.8, threshold: 0.3, over: { type: "adaptive", bins: 8 } },
   { type: "bernoulli-steps", p: 0.9, steps: 20, significantSteps: 7 },
   { type: "bernoulli-steps", p: 0.4, steps: 20, significantSteps: 7, overlapping: true },
   { type: "logit-normal", mean: -0.5, std: 1.2 },
@@ -154,7 +154,7 @@ test("w/p estimates the weighted loss without bias, whatever the law", () => {
     logSnrOfSigma(lawOf({ type: "log-logistic", loc: -1, scale: 2, sigmaMin, sigmaMax })),
     logSnrOfSigma(lawOf({ type: "v-diffusion", sigmaMin, sigmaMax })),
     logSnrOfSigma(
-      lawOf({ type: "bernoulli", p: 0.5, boundary: 0.8, over: { type: "log-uniform", sigmaMin, sigmaMax } }),
+      lawOf({ type: "bernoulli", p: 0.5, threshold: 0.8, over: { type: "log-uniform", sigmaMin, sigmaMax } }),
     ),
     learned.law(state),
   ];
@@ -206,20 +206,20 @@ test("stratified uniforms fall one into each stratum", () => {
 });
 
 test("Bernoulli sampling with p = t_δ/T is the uniform law and says so", () => {
-  const paper = timestepSampler({ type: "bernoulli", p: 0.8, boundary: 0.8 });
+  const paper = timestepSampler({ type: "bernoulli", p: 0.8, threshold: 0.8 });
   assert.match(paper.warning ?? "", /is the uniform law/);
   for (const t of [0, 0.3, 0.9]) assert.ok(Math.abs(paper.law(paper.init()).density(t) - 1) < 1e-12);
   assert.ok(bernoulliDensities({ p: 0.8, steps: 1000, significantSteps: 800 }).equivalentToUniform);
-  assert.match(timestepSampler({ type: "bernoulli", p: 0.5, boundary: 0.8 }).warning ?? "", /less often/);
-  assert.equal(timestepSampler({ type: "bernoulli", p: 0.9, boundary: 0.8 }).warning, undefined);
-  const over = timestepSampler({ type: "bernoulli", p: 0.8, boundary: 0.8, over: { type: "log-normal" } });
+  assert.match(timestepSampler({ type: "bernoulli", p: 0.5, threshold: 0.8 }).warning ?? "", /less often/);
+  assert.equal(timestepSampler({ type: "bernoulli", p: 0.9, threshold: 0.8 }).warning, undefined);
+  const over = timestepSampler({ type: "bernoulli", p: 0.8, threshold: 0.8, over: { type: "log-normal" } });
   assert.match(over.warning ?? "", /is the uniform law/);
 });
 
 test("the significant part is the low-noise part of every law", () => {
   for (const type of ["log-normal", "vp-uniform", "adaptive", "uniform", "cosine-interpolated"] as const) {
     const over = { type, imageSize: 64, noiseLow: 32, noiseHigh: 64 } as TimestepSpec;
-    const [plain, biased] = [lawOf(over), lawOf({ type: "bernoulli", p: 0.9, boundary: 0.5, over })];
+    const [plain, biased] = [lawOf(over), lawOf({ type: "bernoulli", p: 0.9, threshold: 0.5, over })];
     const median = plain.draw(0.5);
     const lowNoise = (value: number) => (plain.of === "logSnr" ? value > median : value < median);
     const share = drawAll(biased, lowDiscrepancy(0.0005, { size: 1000 })).filter(lowNoise).length / 1000;
@@ -264,10 +264,10 @@ test("the adaptive schedule finds the shape of the loss", () => {
 test("impossible choices are the user's errors", () => {
   const bad: (() => unknown)[] = [
     () => timestepSampler({ type: "lognormal" } as never),
-    () => timestepSampler({ type: "bernoulli", p: 1, boundary: 0.5 }),
-    () => timestepSampler({ type: "bernoulli", p: 0.5, boundary: 0 }),
+    () => timestepSampler({ type: "bernoulli", p: 1, threshold: 0.5 }),
+    () => timestepSampler({ type: "bernoulli", p: 0.5, threshold: 0 }),
     () => timestepSampler({ type: "bernoulli-steps", p: 0.5, steps: 10, significantSteps: 10 }),
-    () => timestepSampler({ type: "bernoulli", p: 0.5, boundary: 0.2, over: { type: "uniform-steps", steps: 5 } }),
+    () => timestepSampler({ type: "bernoulli", p: 0.5, threshold: 0.2, over: { type: "uniform-steps", steps: 5 } }),
     () => timestepSampler({ type: "uniform", min: 1, max: 0 }),
     () => timestepSampler({ type: "log-uniform", sigmaMin: 0 }),
     () => timestepSampler({ type: "v-diffusion", sigmaMin: 2, sigmaMax: 1 }),

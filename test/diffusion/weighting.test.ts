@@ -104,6 +104,7 @@ const published: Readonly<Record<MultiplierSpec["type"], readonly [(snr: number)
     debias: [(r) => 1 / Math.sqrt(r), (r) => Math.sqrt(r)],
     "inverse-snr": [(r) => 1 / r ** 2, (r) => 1 / r],
     "uniform-x": [(r) => 1 / r, () => 1],
+    "uniform-o": [(r) => (1 + 1 / Math.sqrt(r)) ** 2, (r) => (1 + Math.sqrt(r)) ** 2],
     edm: [(r) => (r + 4) / r, (r) => r + 4],
     "soft-min-snr": [(r) => 4 / (r + 4), (r) => (4 * r) / (r + 4)],
   };

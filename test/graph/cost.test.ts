@@ -40,6 +40,7 @@ test("reshaped values are no new memory, and values are freed after their last u
 test("every primitive that computes has a cost", () => {
   const free: readonly OpName[] = [
     "cast",
+    "detach",
     "reshape",
     "transpose",
     "expand",

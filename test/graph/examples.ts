@@ -70,6 +70,7 @@ export const examples: { readonly [K in Exclude<OpName, "input" | "constant">]: 
   tanh: [{ shapes: [[2, 3]], build: (x) => x.tanh() }],
   sigmoid: [{ shapes: [[2, 3]], build: (x) => x.sigmoid() }],
   silu: [{ shapes: [[2, 3]], build: (x) => x.silu() }],
+  detach: [{ shapes: [[2, 3]], build: (x) => x.detach(), flat: true }],
   cast: [{ shapes: [[2, 3]], build: (x) => x.cast("int64").cast("float32"), flat: true, offset: 3 }],
   reduceSum: [
     { shapes: [[2, 3, 4]], build: (x) => x.sum([0, 2]) },

@@ -61,7 +61,7 @@ export const timesteps: Adapters = {
       tOfLambda: evaluateAt && numbers(evaluateAt, law.uniform),
     };
   },
-  "timestep.bernoulli": ({ variant, gate, position, u, pMean, pStd, ...input }, { expect }) => {
+  "timestep.bernoulli": ({ variant, gate, position, u, pMean, pStd, boundary, ...input }, { expect }) => {
     if (variant === "discrete") {
       const options = input as BernoulliStepsOptions;
       const law = fixedLaw({ type: "bernoulli-steps", ...options });
@@ -79,7 +79,7 @@ export const timesteps: Adapters = {
         probabilityAt: { t, probability: t.map((step) => law.density(step - 1)) },
       };
     }
-    const options = input as BernoulliOptions;
+    const options = { ...input, threshold: boundary } as BernoulliOptions;
     const quantiles = drawAll(fixedLaw({ type: "bernoulli", ...options }), u);
     if (variant === "continuous") {
       const law = fixedLaw({ type: "bernoulli", ...options });
