@@ -17,6 +17,7 @@ import { stepPlan } from "./step-plan.ts";
 import { targets } from "./target.ts";
 import { timesteps } from "./timestep.ts";
 import { training } from "./training.ts";
+import { transportAdapters } from "./transport.ts";
 import { weightings } from "./weighting.ts";
 
 export const adapters: Adapters = {
@@ -32,6 +33,7 @@ export const adapters: Adapters = {
   ...schedule,
   ...timesteps,
   ...training,
+  ...transportAdapters,
   ...weightings,
   ...distillation,
   ...guidance,
