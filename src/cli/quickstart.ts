@@ -3,12 +3,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
-import { lasting, measureSpeed, preset, type Recipe, type Speed } from "../recipe/index.ts";
+import { factsOf, lasting, measureSpeed, preset, type Recipe, resolveRecipe, type Speed } from "../recipe/index.ts";
 import { type RunDescription, RunFolder, writeSheet } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { command, type Terminal } from "./command.ts";
 import { drawRun } from "./drawing.ts";
-import { descriptionOf, factsOf, loadData, resolveRecipe } from "./recipes.ts";
+import { descriptionOf, loadData } from "./recipes.ts";
 import { amount, duration } from "./terminal.ts";
 import { follow, runFlags } from "./train.ts";
 
@@ -88,8 +88,9 @@ async function plan(
 ): Promise<RunDescription> {
   const resolved = resolveRecipe(recipe, dataset);
   terminal.progress("measuring how fast this machine trains…");
-  const speed = await measureSpeed(resolved, factsOf(dataset), { ...options, steps: 15 });
-  const images = imagesWithin(seconds, resolved, speed);
+  const started = performance.now();
+  const speed = await measureSpeed(resolved, factsOf(dataset), { ...options, steps: 15, patience: 10 });
+  const images = imagesWithin(seconds - (performance.now() - started) / 1000, resolved, speed);
   const perSecond = resolved.training.batch / speed.secondsPerStep;
   terminal.say(
     `This machine trains on ${amount(perSecond)} images a second: ${amount(images)} images in about ${duration(seconds)}.`,

@@ -1,9 +1,19 @@
 /** From what a user typed to a recipe and its data. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { type LoadedDataset, loadDataset } from "../data/files/index.ts";
-import { type Dataset, statistics } from "../data/index.ts";
+import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { type DataFacts, defineRecipe, lasting, preset, presetNames, type Recipe, setField } from "../recipe/index.ts";
+import {
+  type DataFacts,
+  defineRecipe,
+  factsOf,
+  lasting,
+  preset,
+  presetNames,
+  type Recipe,
+  resolveRecipe,
+  setField,
+} from "../recipe/index.ts";
 import type { RunDescription } from "../runs/index.ts";
 import type { Flags, Terminal, Values } from "./command.ts";
 
@@ -28,11 +38,11 @@ export interface Prepared {
   readonly seconds: number | undefined;
 }
 
-/** Reads a recipe, sets what the flags say, loads its data and resolves what depends on them. */
-export async function prepare(name: string, flags: RecipeFlags, terminal: Terminal): Promise<Prepared> {
-  const length = flags.duration === undefined ? {} : readDuration(flags.duration);
+/** The recipe that is asked for, before its data are seen. */
+export function askedRecipe(name: string, flags: RecipeFlags): { readonly recipe: Recipe; readonly seconds?: number } {
+  const { images, seconds } = flags.duration === undefined ? {} : readDuration(flags.duration);
   const start = readRecipe(name);
-  const stretched = length.images === undefined ? start : lasting(start, length.images);
+  const stretched = images === undefined ? start : lasting(start, images);
   const assignments = [
     ...(flags.data === undefined ? [] : [`data.source=${JSON.stringify(flags.data)}`]),
     ...(flags.batch === undefined ? [] : [`training.batch=${flags.batch}`]),
@@ -42,14 +52,15 @@ export async function prepare(name: string, flags: RecipeFlags, terminal: Termin
   ];
   // Pixels are sized by the recipe; points have no size, whatever recipe they are given to.
   const base: unknown = flags.data?.startsWith("points:") ? withoutSize(stretched) : stretched;
-  const asked = defineRecipe(assignments.reduce<unknown>(setField, base), whereOf(name));
-  const dataset = await loadData(asked, terminal);
-  return {
-    recipe: resolveRecipe(asked, dataset),
-    dataset,
-    facts: factsOf(dataset),
-    seconds: length.seconds,
-  };
+  const recipe = defineRecipe(assignments.reduce<unknown>(setField, base), whereOf(name));
+  return { recipe, ...(seconds !== undefined && { seconds }) };
+}
+
+/** Reads a recipe, sets what the flags say, loads its data and resolves what depends on them. */
+export async function prepare(name: string, flags: RecipeFlags, terminal: Terminal): Promise<Prepared> {
+  const { recipe, seconds } = askedRecipe(name, flags);
+  const dataset = await loadData(recipe, terminal);
+  return { recipe: resolveRecipe(recipe, dataset), dataset, facts: factsOf(dataset), seconds };
 }
 
 const withoutSize = ({ data: { size: _, ...data }, ...recipe }: Recipe) => ({ ...recipe, data });
@@ -116,25 +127,6 @@ export async function loadData(recipe: Recipe, terminal: Terminal, split?: "trai
     return value;
   }
 }
-
-/** The recipe with the data's standard deviation measured. Data that cannot be learned from are refused. */
-export function resolveRecipe(recipe: Recipe, dataset: Dataset): Recipe {
-  const { std, nonFinite } = statistics(dataset);
-  if (nonFinite > 0)
-    throw new ConfigError(`${dataset.name}: ${nonFinite} of its numbers are NaN or infinite. Clean the data first.`);
-  const { sigmaData } = recipe.data;
-  if (sigmaData === "auto" && !(std > 0))
-    throw new ConfigError(`${dataset.name}: all its numbers are the same. Set data.sigmaData if that is meant.`);
-  return {
-    ...recipe,
-    data: { ...recipe.data, sigmaData: sigmaData === "auto" ? Number(std.toPrecision(4)) : sigmaData },
-  };
-}
-
-export const factsOf = (dataset: Dataset): DataFacts => ({
-  shape: dataset.shape,
-  classes: dataset.classes?.length ?? 0,
-});
 
 /** What a run's recipe.json says. */
 export const descriptionOf = (recipe: Recipe, dataset: Dataset): RunDescription => ({

@@ -12,3 +12,4 @@ export {
   setField,
   trainerOf,
 } from "./recipe.ts";
+export { factsOf, resolveRecipe } from "./resolve.ts";
