@@ -49,18 +49,32 @@ const ddpmWith = (table: { readonly type: "linear" | "cosine"; readonly steps: n
   sampling: { sampler: "euler", steps: 50, grid: { type: "timesteps", spacing: "trailing" } },
 });
 
-/** Digits in minutes: sees 2×2 pixels as one, looks more at high noise, and slows down towards the end. */
+/**
+ * Digits in minutes: sees 2×2 pixels as one, looks more at high noise, and slows down towards the end. Small batches:
+ * so early in training, more updates are worth more than less noise in each.
+ */
 const firstPicture = {
   ...edm,
-  model: { network: { ...smallNetwork, channelMult: [1, 2, 2] }, patch: 2, conditional: true },
+  data: { source: "mnist", flip: false, sigmaData: "auto" },
+  model: {
+    network: { ...smallNetwork, channelMult: [1, 2], attentionResolutions: [7] },
+    patch: 2,
+    conditional: true,
+  },
   objective: { ...edm.objective, timesteps: { type: "log-normal", pMean: -0.6, pStd: 1.2 } },
   training: {
     ...base.training,
-    images: 40_000,
+    images: 48_000,
+    batch: 16,
     optimizer: { type: "adam", beta2: 0.99 },
-    learningRate: { peak: 2e-3, decay: { type: "linear", over: "images", from: 24_000, to: 40_000 } },
-    ema: { type: "half-life", images: 2_000 },
+    learningRate: {
+      peak: 2e-3,
+      warmup: { type: "images", images: 1_500 },
+      decay: { type: "linear", over: "images", from: 28_800, to: 48_000 },
+    },
+    ema: { type: "half-life", images: 2_400 },
   },
+  sampling: { ...edm.sampling, guidance: 2 },
 } as const;
 
 /** Points in the plane with a small perceptron: every idea in seconds. */
