@@ -1,5 +1,14 @@
 /** Data sets: the contract, sets in memory, order, batches, statistics. Files and folders are in `ornstein/data/files`. */
 
+export {
+  type AugmentDraws,
+  type AugmentOperation,
+  type AugmentPipe,
+  type AugmentSpec,
+  augmentOperations,
+  augmentPipe,
+  edmMultipliers,
+} from "./augment.ts";
 export { type Batch, type Batches, type BatchOptions, batches } from "./batch.ts";
 export { concatenate } from "./concatenate.ts";
 export {

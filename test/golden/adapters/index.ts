@@ -1,5 +1,6 @@
 /** One table: the name of every golden vector, and the function of the library that reproduces it. */
 import type { Adapters } from "../vectors.ts";
+import { augmentation } from "./augment.ts";
 import { distillation } from "./distillation.ts";
 import { guidance } from "./guidance.ts";
 import { likelihoodFlow } from "./likelihood-flow.ts";
@@ -21,6 +22,7 @@ import { transportAdapters } from "./transport.ts";
 import { weightings } from "./weighting.ts";
 
 export const adapters: Adapters = {
+  ...augmentation,
   ...losses,
   ...metrics,
   ...parameterization,
