@@ -55,7 +55,7 @@ const ddpmWith = (table: { readonly type: "linear" | "cosine"; readonly steps: n
  */
 const firstPicture = {
   ...edm,
-  data: { source: "mnist", flip: false, sigmaData: "auto" },
+  data: { ...base.data, size: 28 },
   model: {
     network: { ...smallNetwork, channelMult: [1, 2], attentionResolutions: [7] },
     patch: 2,
