@@ -1,5 +1,6 @@
 /** One table: the name of every golden vector, and the function of the library that reproduces it. */
 import type { Adapters } from "../vectors.ts";
+import { analysis } from "./analysis.ts";
 import { augmentation } from "./augment.ts";
 import { distillation } from "./distillation.ts";
 import { guidance } from "./guidance.ts";
@@ -23,6 +24,7 @@ import { weightings } from "./weighting.ts";
 
 export const adapters: Adapters = {
   ...augmentation,
+  ...analysis,
   ...losses,
   ...metrics,
   ...parameterization,

@@ -1,0 +1,44 @@
+/** Diagnostics of objectives, data and couplings: pure functions that return plain numbers, for plots made elsewhere. */
+export {
+  divergence,
+  divergenceGenerator,
+  divergenceSlope,
+  largestDivergence,
+  posteriorDivergence,
+} from "./divergence.ts";
+export { type Fft, fft } from "./fft.ts";
+export { type BitInformation, bitArea, bitInformation } from "./low-bit.ts";
+export { type PairingGain, pairingGain } from "./pairing-gain.ts";
+export { type Posterior, posterior } from "./posterior.ts";
+export {
+  type RadialSpectrum,
+  type Rounding,
+  radialSpectrum,
+  type SpectrumOptions,
+  whiteNoisePower,
+} from "./spectrum.ts";
+export {
+  type Draws,
+  type DsmVariance,
+  type DsmVarianceOptions,
+  dsmVariance,
+  dsmVariance1d,
+  dsmVarianceGaussian,
+  type StableVarianceOptions,
+  sampledStableVariance,
+  stableVariance,
+  type TargetVariance,
+} from "./target-variance.ts";
+export {
+  contractionTime,
+  type DecayOptions,
+  type DecayPoint,
+  estimateW2,
+  type ForwardProcess,
+  type GaussianDecay,
+  gaussianDecay,
+  noisedGaussian,
+  significantTime,
+  type W2Estimator,
+  w2Decay,
+} from "./w2-decay.ts";
