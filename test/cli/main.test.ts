@@ -122,3 +122,18 @@ test("without a command, and with --help, there is help", async () => {
   const train = await inProcess(["train", "--help"]);
   assert.match(train.stdout, /--micro-batch INTEGER/);
 });
+
+test("explain lists the presets, and says what one takes", async () => {
+  const all = await inProcess(["explain"]);
+  assert.equal(all.code, 0);
+  assert.match(all.stdout, /^edm +\S/m);
+  const fields = tinyRun.slice(1);
+  const { code, stdout } = await inProcess(["explain", "points", ...fields]);
+  assert.equal(code, 0);
+  for (const title of ["data", "network", "work", "memory", "training", "sampling", "here"])
+    assert.match(stdout, new RegExp(`^  ${title} +\\S`, "m"), title);
+  const counted = await inProcess(["explain", "points", ...fields, "--no-measure", "--json"]);
+  const { expense, speed } = JSON.parse(counted.stdout);
+  assert.equal(speed, undefined);
+  assert.ok(expense.parameters > 1000 && expense.trainingFlops > expense.forwardFlops);
+});
