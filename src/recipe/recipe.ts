@@ -147,6 +147,7 @@ export function trainerOf(recipe: Recipe, facts: DataFacts): TrainerSpec {
     microBatch: training.microBatch ?? training.batch,
     ...(training.clip !== undefined && { clip: training.clip }),
     labelDropout: training.labelDropout,
+    ...(training.coupling && { coupling: training.coupling }),
     flip: data.flip,
     seed: training.seed,
   };

@@ -1,6 +1,6 @@
 /** The schema of how a model is trained. */
 import { z } from "zod";
-import type { EmaSpec, LearningRateSpec, OptimizerSpec } from "../training/index.ts";
+import type { CouplingSpec, EmaSpec, LearningRateSpec, OptimizerSpec } from "../training/index.ts";
 import { count, fraction, member, nonNegative, optional, positive, share, whole } from "./fields.ts";
 
 const span = { over: z.enum(["steps", "images"]), to: positive, ...optional({ from: nonNegative }) };
@@ -37,6 +37,15 @@ export const optimizerSchema = z.strictObject({
   ...optional({ beta1: share, beta2: share, eps: positive, weightDecay: nonNegative }),
 }) satisfies z.ZodType<OptimizerSpec>;
 
+export const couplingSchema = z.discriminatedUnion("type", [
+  member("independent", {}),
+  member(
+    "aot",
+    optional({ pool: count.min(2), metric: z.enum(["euclidean", "squared-euclidean"]), classWise: z.boolean() }),
+  ),
+  member("immiscible", optional({ candidates: count })),
+]) satisfies z.ZodType<CouplingSpec>;
+
 export const trainingSchema = z.strictObject({
   /** How many images training sees in all. */
   images: count,
@@ -47,6 +56,8 @@ export const trainingSchema = z.strictObject({
   optimizer: optimizerSchema,
   learningRate: learningRateSchema,
   ema: emaSchema,
+  /** Which noise meets which example; each its own if left out. */
+  coupling: z.exactOptional(couplingSchema),
   /** Longest gradient allowed. */
   clip: z.exactOptional(positive),
   /** The share of labels left out, for classifier-free guidance. */

@@ -1,3 +1,4 @@
+export { type Coupling, type CouplingSetting, type CouplingSpec, coupling, couplingNames } from "./coupling.ts";
 export {
   type BatchLabels,
   compileDenoiser,

@@ -12,14 +12,15 @@ export interface NoiseKey {
 
 /** The noise that the network is asked for, and what it sees where that is something else. */
 export interface SampleNoise {
-  readonly noise: Float32Array<ArrayBuffer>;
-  readonly inputNoise?: Float32Array<ArrayBuffer>;
+  readonly noise: Float32Array;
+  readonly inputNoise?: Float32Array;
 }
 
 /** ε, with what the channels share added to it; and ε + γξ under input perturbation. */
 export function noiseOf(
   { perturbation, offset }: Required<NoiseSpec>,
   { seed, position, shape }: NoiseKey,
+  coupled: Float32Array,
 ): SampleNoise {
   const [samples, channels, ...pixels] = shape;
   const area = pixels.reduce((product, size) => product * size, 1);
@@ -29,7 +30,7 @@ export function noiseOf(
       stream(seed, purpose, position + i).fillNormal(out.subarray(i * stride, (i + 1) * stride));
     return out;
   };
-  const noise = normals("noise", channels * area);
+  const noise = coupled;
   if (offset > 0) {
     const shared = normals("offset noise", channels);
     for (let i = 0; i < noise.length; i++) noise[i] += offset * shared[Math.floor(i / area)];

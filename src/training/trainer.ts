@@ -6,6 +6,7 @@ import { sizeOf } from "../graph/index.ts";
 import { initialize, layout, type Parameter, parameterCount } from "../nn/index.ts";
 import { stream } from "../random/index.ts";
 import type { CompileOptions, Feeds } from "../runtime/index.ts";
+import { type Coupling, type CouplingSpec, coupling } from "./coupling.ts";
 import { type EmaSpec, emaDecay } from "./ema.ts";
 import { type LearningRateSpec, learningRate } from "./learning-rate.ts";
 import { type ModelSpec, oneHot } from "./model.ts";
@@ -26,6 +27,8 @@ export interface TrainerSpec {
   readonly clip?: number;
   /** The share of labels that are left out in training, which classifier-free guidance needs. */
   readonly labelDropout: number;
+  /** Which noise meets which example; each its own by default. */
+  readonly coupling?: CouplingSpec;
   /** Mirrors half of the images. */
   readonly flip: boolean;
   readonly seed: number;
@@ -76,6 +79,11 @@ export async function createTrainer(
   const initial = initialize(updater.parameters, spec.seed);
   updater.load({ params: initial, ema: initial });
   const assemble = batches(dataset, { seed: spec.seed, flip: spec.flip });
+  const noises = coupling(spec.coupling ?? { type: "independent" }, {
+    seed: spec.seed,
+    assemble,
+    shape: dataset.shape,
+  });
   const { sampler } = spec.objective;
   const lawState = sampler.init();
   const rate = learningRate(spec.learningRate);
@@ -104,7 +112,13 @@ export async function createTrainer(
       const law = sampler.law(lawState);
       const draws = drawsOf(spec, law, now);
       const micro = Array.from({ length: batch / microBatch }, (_, k) =>
-        feedsOf(spec, updater, assemble, images + k * microBatch, draws.slice(k * microBatch, (k + 1) * microBatch)),
+        feedsOf(
+          spec,
+          updater,
+          { assemble, noises },
+          images + k * microBatch,
+          draws.slice(k * microBatch, (k + 1) * microBatch),
+        ),
       );
       const lr = rate(now);
       const rates = { ...adamFeeds(spec.optimizer, step + 1, lr), emaDecay: [decay(now)] };
@@ -185,7 +199,7 @@ function drawsOf(
 function feedsOf(
   { model, objective, labelDropout, seed }: TrainerSpec,
   { uniforms }: Updater,
-  assemble: Batches,
+  { assemble, noises }: { readonly assemble: Batches; readonly noises: Coupling },
   position: number,
   draws: readonly Draw[],
 ): Feeds {
@@ -198,7 +212,7 @@ function feedsOf(
   );
   return {
     x,
-    ...noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }),
+    ...noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }, noises(position, size)),
     ...Object.fromEntries(uniforms.map(({ name, shape }) => [name, dropoutUniforms(seed, name, position, shape)])),
     ...(model.classes > 0 && { labels: oneHot(kept, model.classes, size) }),
     inX: column((c) => c.inX),
