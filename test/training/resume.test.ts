@@ -35,6 +35,7 @@ const cases: Readonly<Record<string, readonly [Recipe, Dataset]>> = {
     ),
     images,
   ],
+  "edm with noises matched by transport": [tinyImages("edm", 'training.coupling={"type":"aot","pool":10}'), images],
   points: [tinyPoints("model.network.dropout=0.1", 'training.ema={"type":"update-count","decay":0.99}'), moons],
 };
 
