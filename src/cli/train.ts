@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { expenseOf, type Recipe } from "../recipe/index.ts";
+import { expenseOf, type Recipe, samplingPlan } from "../recipe/index.ts";
 import { type Ending, RunFolder, type TrainRunOptions, trainRun } from "../runs/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { command, type Flags, flagName, type Terminal } from "./command.ts";
@@ -64,8 +64,9 @@ export const train = command({
     const out = flags.out ?? nextRunPath(name);
     if (!flags.dryRun) RunFolder.checkFree(out);
     const { recipe, dataset, facts, seconds } = await prepare(name, flags, terminal);
-    // Building the graphs finds what does not fit before there is a folder.
+    // Building the graphs and the grid finds what does not fit before there is a folder.
     expenseOf(recipe, facts);
+    samplingPlan(recipe);
     if (flags.dryRun) return printRecipe(recipe, terminal);
     const folder = RunFolder.create(out, descriptionOf(recipe, dataset));
     await follow(folder, dataset, terminal, { ...options, ...(seconds !== undefined && { seconds }) });

@@ -1,13 +1,14 @@
 /** Drawing samples from trained parameters, as a recipe says. */
-import { alphaOf, type PathType } from "../diffusion/index.ts";
-import { ConfigError } from "../errors/index.ts";
 import { type Stream, stream } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import { type SamplerSpec, type SigmaGridSpec, type Sigmas, sigmaGrid, solve } from "../sampling/index.ts";
-import { compileDenoiser, type Denoiser } from "../training/index.ts";
-import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
+import { counted, solve } from "../sampling/index.ts";
+import { modifiedDenoiser } from "./modified.ts";
+import type { DataFacts, Recipe } from "./recipe.ts";
+import { samplingPlan } from "./sampling-plan.ts";
+import { type TrainedModel, trainedModel } from "./trained.ts";
 
-export interface DrawOptions extends CompileOptions {
+/** What to draw. */
+export interface DrawRequest {
   readonly count: number;
   /** Sample i of a seed is the same picture whatever the count and the batch (up to rounding). */
   readonly seed: number;
@@ -17,7 +18,11 @@ export interface DrawOptions extends CompileOptions {
   readonly batch?: number;
   /** The sampler, its options and its steps, in place of the recipe's. */
   readonly sampling?: Recipe["sampling"];
+  /** The unit noise that sample i starts from, in place of its own. */
+  readonly latent?: (index: number) => Float64Array;
 }
+
+export interface DrawOptions extends DrawRequest, CompileOptions {}
 
 /** Samples of one batch, and how far the drawing has come. */
 export interface Drawn {
@@ -27,6 +32,8 @@ export interface Drawn {
   readonly share: number;
   /** Network calls so far. */
   readonly evaluations: number;
+  /** Evaluations of D so far for a sample of the present batch (NFE). */
+  readonly perSample: number;
 }
 
 /** Yields after every step of the sampler; returns all samples, flat in [−1, 1], `[count × dims]`. */
@@ -34,72 +41,68 @@ export async function* draw(
   recipe: Recipe,
   facts: DataFacts,
   params: Float32Array,
-  { count, seed, label, batch: asked, sampling = recipe.sampling, ...options }: DrawOptions,
+  { count, seed, label, batch, sampling, latent, ...options }: DrawOptions,
 ): AsyncGenerator<Drawn, Float64Array, void> {
-  const model = modelOf(recipe, facts);
-  const batch = Math.min(asked ?? 64, count);
-  const dims = model.shape.reduce((n, s) => n * s, 1);
-  const sigmas = sigmasOf(recipe, sampling);
-  const { precondition } = objectiveOf(recipe);
-  const denoiser: Denoiser = await compileDenoiser(model, params, { precondition, batch, ...options });
-  const samples = new Float64Array(count * dims);
-  const labelOf = label ?? ((i: number) => (model.classes > 0 ? i % model.classes : undefined));
-  const spec = { type: sampling.sampler, ...sampling.options } as SamplerSpec;
+  const model = trainedModel(recipe, facts, params, options);
+  const request = {
+    count,
+    seed,
+    ...(label && { label }),
+    ...(batch !== undefined && { batch }),
+    ...(sampling && { sampling }),
+    ...(latent && { latent }),
+  };
   try {
-    for (let start = 0; start < count; start += batch) {
-      const indices = Array.from({ length: batch }, (_, i) => start + i);
-      const streams = indices.map((i) => stream(seed, "sample", i));
-      const noise = () => fill(streams, new Float64Array(batch * dims));
-      const x = noise();
-      const scale = startingScale(recipe, sigmas[0]);
-      for (let i = 0; i < x.length; i++) x[i] *= scale;
-      const denoise = guided(
-        denoiser,
-        indices.map((i) => (i < count ? labelOf(i) : undefined)),
-        sampling.guidance ?? 1,
-      );
-      let last = x;
-      for await (const step of solve(spec, denoise, x, sigmas, { noise })) {
-        last = step.x;
-        const share = (start + batch * ((step.index + 1) / (sigmas.length - 1))) / (Math.ceil(count / batch) * batch);
-        yield { done: start, share: Math.min(share, 1), evaluations: denoiser.calls };
-      }
-      samples.set(last.subarray(0, Math.min(batch, count - start) * dims), start * dims);
-    }
-    return samples;
+    return yield* drawFrom(model, request);
   } finally {
-    await denoiser.close();
+    await model.close();
   }
 }
+
+/** As {@link draw}, from a model that stays open. */
+export async function* drawFrom(
+  model: TrainedModel,
+  { count, seed, label, batch: asked, sampling = model.recipe.sampling, latent }: DrawRequest,
+): AsyncGenerator<Drawn, Float64Array, void> {
+  const { dims, classes } = model;
+  const batch = Math.min(asked ?? 64, count);
+  const { spec, sigmas, startStd } = samplingPlan(model.recipe, sampling);
+  const { temperature = 1 } = sampling;
+  const samples = new Float64Array(count * dims);
+  const labelOf = label ?? ((i: number) => (classes > 0 ? i % classes : undefined));
+  const callsBefore = model.calls;
+  for (let start = 0; start < count; start += batch) {
+    const indices = Array.from({ length: batch }, (_, i) => start + i);
+    const streams = indices.map((i) => stream(seed, "sample", i));
+    const noise = () => fill(streams, new Float64Array(batch * dims));
+    const x = noise();
+    for (const [row, i] of indices.entries()) if (latent && i < count) x.set(latent(i), row * dims);
+    for (let i = 0; i < x.length; i++) x[i] *= temperature * startStd;
+    const labels = indices.map((i) => (i < count ? labelOf(i) : undefined));
+    const denoise = counted(await modifiedDenoiser(model, labels, sampling));
+    let last = x;
+    for await (const step of solve(spec, denoise, x, sigmas, { noise })) {
+      last = step.x;
+      const share = (start + batch * ((step.index + 1) / (sigmas.length - 1))) / (Math.ceil(count / batch) * batch);
+      yield {
+        done: start,
+        share: Math.min(share, 1),
+        evaluations: model.calls - callsBefore,
+        perSample: denoise.sigmas.length,
+      };
+    }
+    samples.set(last.subarray(0, Math.min(batch, count - start) * dims), start * dims);
+  }
+  return samples;
+}
+
+/** The unit noise that sample i of a seed starts from. */
+export const latentOf = (seed: number, index: number, dims: number): Float64Array =>
+  stream(seed, "sample", index).fillNormal(new Float64Array(dims));
 
 /** Each sample's part of `out` from that sample's own stream. */
 function fill(streams: readonly Stream[], out: Float64Array): Float64Array {
   const dims = out.length / streams.length;
   for (const [i, own] of streams.entries()) own.fillNormal(out.subarray(i * dims, (i + 1) * dims));
   return out;
-}
-
-/** The noise levels a recipe samples at. */
-export function sigmasOf({ objective: { schedule } }: Recipe, { grid, steps }: Recipe["sampling"]): Sigmas {
-  if (grid.type !== "timesteps") return sigmaGrid({ ...grid, steps } as SigmaGridSpec);
-  if (schedule?.kind !== "discrete")
-    throw new ConfigError('sampling.grid: "timesteps" needs an objective with a discrete schedule. Use karras.');
-  return sigmaGrid({ ...grid, steps, schedule: schedule.table } as SigmaGridSpec);
-}
-
-/** Standard deviation of x̃ = z/α where sampling starts: that of pure noise z on the recipe's own path. */
-function startingScale({ objective: { prediction } }: Recipe, sigma: number): number {
-  const path: PathType | undefined = "path" in prediction ? prediction.path : undefined;
-  return path === "vp" ? 1 / alphaOf("vp", sigma) : sigma;
-}
-
-/** Classifier-free guidance with weight w: D_∅ + w (D_label − D_∅). */
-function guided(denoiser: Denoiser, labels: readonly (number | undefined)[], weight: number) {
-  const conditional = denoiser.denoise(labels);
-  if (weight === 1) return conditional;
-  const unconditional = denoiser.denoise(labels.map(() => undefined));
-  return async (x: Float64Array, sigma: number) => {
-    const [with_, without] = [await conditional(x, sigma), await unconditional(x, sigma)];
-    return with_.map((value, i) => without[i] + weight * (value - without[i]));
-  };
 }

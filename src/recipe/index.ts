@@ -1,4 +1,4 @@
-export { type Drawn, type DrawOptions, draw, sigmasOf } from "./draw.ts";
+export { type Drawn, type DrawOptions, type DrawRequest, draw, drawFrom, latentOf } from "./draw.ts";
 export { type Expense, expenseOf, type MeasureOptions, measureSpeed, type Speed } from "./expense.ts";
 export { lasting } from "./lasting.ts";
 export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";
@@ -13,3 +13,5 @@ export {
   trainerOf,
 } from "./recipe.ts";
 export { factsOf, resolveRecipe } from "./resolve.ts";
+export { type Levels, type SamplingPlan, samplingPlan, sigmasOf, trainedLevels, usualLevels } from "./sampling-plan.ts";
+export { evenBatch, type TrainedModel, trainedModel } from "./trained.ts";

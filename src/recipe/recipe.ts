@@ -2,12 +2,12 @@
 import { z } from "zod";
 import { type Objective, type ObjectiveSpec, objective } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { type SamplerName, samplers } from "../sampling/index.ts";
 import type { ModelSpec, TrainerSpec } from "../training/index.ts";
-import { count, nonNegative, optional, positive, whole } from "./fields.ts";
+import { count, positive } from "./fields.ts";
 import { parseWith } from "./mistakes.ts";
 import { networkSchema } from "./network-schema.ts";
-import { noiseScheduleSchema, objectiveSchema } from "./objective-schema.ts";
+import { objectiveSchema } from "./objective-schema.ts";
+import { samplingSchema } from "./sampling-schema.ts";
 import { trainingSchema } from "./training-schema.ts";
 
 export const dataSchema = z.strictObject({
@@ -30,34 +30,6 @@ export const modelSchema = z.strictObject({
   patch: count,
   /** Whether the network is told the class. */
   conditional: z.boolean(),
-});
-
-/** Noise levels to sample at, without their number. */
-const gridSchema = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal("karras"), ...optional({ sigmaMin: positive, sigmaMax: positive, rho: positive }) }),
-  z.strictObject({ type: z.literal("exponential"), ...optional({ sigmaMin: positive, sigmaMax: positive }) }),
-  z.strictObject({
-    type: z.literal("polyexponential"),
-    ...optional({ sigmaMin: positive, sigmaMax: positive, rho: positive }),
-  }),
-  z.strictObject({ type: z.literal("vp"), ...optional({ betaD: positive, betaMin: positive, epsilonS: positive }) }),
-  z.strictObject({ type: z.literal("schedule"), schedule: noiseScheduleSchema }),
-  /** The timesteps of the objective's own discrete process. */
-  z.strictObject({
-    type: z.literal("timesteps"),
-    spacing: z.enum(["leading", "trailing", "linspace"]),
-    ...optional({ offset: whole }),
-  }),
-]);
-
-export const samplingSchema = z.strictObject({
-  sampler: z.enum(Object.keys(samplers) as [SamplerName, ...SamplerName[]]),
-  steps: count,
-  grid: gridSchema,
-  /** The sampler's own options. */
-  options: z.exactOptional(z.record(z.string(), z.union([z.number(), z.string()]))),
-  /** Classifier-free guidance: 1 is none. */
-  guidance: z.exactOptional(nonNegative),
 });
 
 export const recipeSchema = z.strictObject({

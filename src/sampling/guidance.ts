@@ -81,20 +81,27 @@ export interface ClassifierFreeOptions extends GuideOptions {
   readonly rescaleOn?: Prediction;
   /** The path of `rescaleOn`; vp by default. */
   readonly path?: PathType;
+  /** Both answers from one call, such as one batch of twice the size; asked where guidance acts. */
+  readonly both?: DenoiseBoth;
 }
+
+/** The conditional and the unconditional estimate at once. */
+export type DenoiseBoth = (
+  x: Float64Array,
+  sigma: number,
+) => Promise<readonly [conditional: Float64Array, unconditional: Float64Array]>;
 
 /** A denoiser guided by the difference of two: one told what to draw, one told nothing. */
 export function classifierFree(
   conditional: Denoise,
   unconditional: Denoise,
-  { interval, rescaleOn = "x", path = "vp", ...options }: ClassifierFreeOptions,
+  { interval, rescaleOn = "x", path = "vp", both, ...options }: ClassifierFreeOptions,
 ): Denoise {
   scaleOf(options);
   guidanceActive(1, interval);
   return async (x, sigma) => {
-    const c = await conditional(x, sigma);
-    if (!guidanceActive(sigma, interval)) return c;
-    const u = await unconditional(x, sigma);
+    if (!guidanceActive(sigma, interval)) return conditional(x, sigma);
+    const [c, u] = both ? await both(x, sigma) : [await conditional(x, sigma), await unconditional(x, sigma)];
     if (rescaleOn === "x" || !options.rescale) return guide(c, u, options);
     const alpha = alphaOf(path, sigma);
     const level = { alpha, sigma: alpha * sigma };

@@ -90,6 +90,7 @@ export {
   type ClassifierFreeOptions,
   classifierFree,
   classifierGuided,
+  type DenoiseBoth,
   type GuidanceInterval,
   type GuideOptions,
   guidanceActive,

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ConfigError } from "../../src/errors/index.ts";
 import { parameterCount } from "../../src/nn/index.ts";
 import { normals } from "../../src/random/index.ts";
-import { type DrawOptions, draw, modelOf, preset, type Recipe, sigmasOf } from "../../src/recipe/index.ts";
+import { type DrawOptions, draw, latentOf, modelOf, preset, type Recipe, sigmasOf } from "../../src/recipe/index.ts";
 import { networkOf } from "../../src/training/index.ts";
 import { tinyImages, tinyPoints } from "../training/tiny.ts";
 
@@ -59,6 +59,47 @@ test("guidance with weight 1 is none, and with weight 0 leaves labels out", asyn
   const without = await drawn(1, () => undefined);
   assert.ok(furthest(await drawn(0), without) < 1e-5);
   assert.ok(furthest(await drawn(1), without) > 1e-3);
+});
+
+test("guidance is the same in one batch of twice the size and in two", async () => {
+  const drawn = (guidance: string) =>
+    samples(tinyImages("edm", `sampling.guidance=${guidance}`), { count: 2, seed: 0 });
+  const [one, two] = [await drawn('{"scale":3}'), await drawn('{"scale":3,"interval":[0,100]}')];
+  assert.ok(furthest(one, two) < 1e-4);
+  assert.ok(furthest(one, await drawn('{"scale":3,"interval":[0.1,1]}')) > 1e-3);
+  assert.ok(furthest(one, await drawn('{"scale":3,"rescale":0.7}')) > 1e-3);
+});
+
+test("what is done to the answer and to the start", async () => {
+  const drawn = (assignments: readonly string[], latent?: (i: number) => Float64Array) =>
+    samples(tinyImages("edm", ...assignments), { count: 3, seed: 2, ...(latent && { latent }) });
+  const plain = await drawn([]);
+  const own = (i: number) => latentOf(2, i, 64);
+  assert.deepEqual(await drawn([], own), plain);
+  const swapped = await drawn([], (i) => own([1, 0, 2][i]));
+  assert.ok(furthest(swapped.subarray(128), plain.subarray(128)) < 1e-4);
+  assert.ok(furthest(swapped.subarray(0, 64), plain.subarray(0, 64)) > 0.01);
+  const cooled = await drawn(["sampling.temperature=0.5"]);
+  const halved = await drawn([], (i) => own(i).map((v) => v / 2));
+  assert.ok(furthest(cooled, halved) < 1e-9);
+  assert.ok(furthest(await drawn(["sampling.epsilonScale=1"]), plain) < 1e-4);
+  assert.ok(furthest(await drawn(["sampling.epsilonScale=1.1"]), plain) > 1e-3);
+  assert.ok((await drawn(["sampling.clip=true"])).every((v) => Math.abs(v) <= 1));
+  assert.ok((await drawn(["sampling.threshold=0.9"])).every((v) => Math.abs(v) <= 1));
+  assert.ok(plain.some((v) => Math.abs(v) > 1));
+});
+
+test("zero terminal SNR draws from infinite noise; a line in the timestep needs timesteps", async () => {
+  const table = 'objective.schedule.table={"type":"linear","steps":1000,"zeroTerminalSnr":true}';
+  const prediction = 'objective.prediction={"type":"v","path":"vp","label":{"type":"index"}}';
+  const line = 'sampling.epsilonScale={"slope":0.00001,"offset":1}';
+  const recipe = tinyImages("ddpm", table, prediction, "sampling.sampler=ddim", "sampling.steps=6");
+  assert.ok((await samples(recipe, { count: 2, seed: 0 })).every(Number.isFinite));
+  const scaled = tinyImages("ddpm", line, "sampling.steps=6");
+  const plain = tinyImages("ddpm", "sampling.steps=6");
+  const [a, b] = [await samples(scaled, { count: 1, seed: 0 }), await samples(plain, { count: 1, seed: 0 })];
+  assert.ok(furthest(a, b) > 1e-6);
+  await assert.rejects(samples(tinyImages("edm", line), { count: 1, seed: 0 }), /needs an objective with a discrete/);
 });
 
 test("noise levels: descending to 0, as many as steps, for every preset", () => {

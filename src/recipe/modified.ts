@@ -1,0 +1,75 @@
+/** A model's denoiser for one batch, with all that sampling does to its answer: guidance, scaling, clipping. */
+import { discreteSchedule, noiseSchedule } from "../diffusion/index.ts";
+import { ConfigError } from "../errors/index.ts";
+import {
+  classifierFree,
+  clipped,
+  type Denoise,
+  type DenoiseBoth,
+  dynamicallyThresholded,
+  type EpsilonScale,
+  epsilonScaled,
+  linearScale,
+} from "../sampling/index.ts";
+import type { BatchLabels } from "../training/index.ts";
+import type { Recipe } from "./recipe.ts";
+import type { TrainedModel } from "./trained.ts";
+
+/** Up to this many images a batch of twice the size is faster than two batches. */
+const mostDoubled = 32;
+
+/**
+ * D for a batch of labels, as `sampling` says: the network's answer, guided, then its noise scaled, then clipped.
+ * @throws ConfigError for labels or guidance of a model without labels.
+ */
+export async function modifiedDenoiser(
+  model: TrainedModel,
+  labels: BatchLabels,
+  { guidance, clip, threshold, epsilonScale }: Recipe["sampling"],
+): Promise<Denoise> {
+  let denoise = await guided(model, labels, typeof guidance === "number" ? { scale: guidance } : guidance);
+  if (epsilonScale !== undefined) denoise = epsilonScaled(denoise, epsilonScaleOf(model.recipe, epsilonScale));
+  if (threshold !== undefined) return dynamicallyThresholded(denoise, { samples: labels.length, quantile: threshold });
+  return clip ? clipped(denoise) : denoise;
+}
+
+type Guidance = Exclude<Recipe["sampling"]["guidance"], number>;
+
+async function guided(model: TrainedModel, labels: BatchLabels, guidance: Guidance): Promise<Denoise> {
+  const batch = labels.length;
+  if (!guidance || guidance.scale === 1) return (await model.denoiser(batch)).denoise(labels);
+  if (model.classes === 0)
+    throw new ConfigError("sampling.guidance: the model was trained without labels. Leave it out.");
+  const none = labels.map(() => undefined);
+  // Outside an interval the unconditional branch is not needed, and a doubled batch would compute it for nothing.
+  if (guidance.interval || batch > mostDoubled) {
+    const denoiser = await model.denoiser(batch);
+    return classifierFree(denoiser.denoise(labels), denoiser.denoise(none), { ...guidance, batch });
+  }
+  const doubled = (await model.denoiser(2 * batch)).denoise([...labels, ...none]);
+  const both: DenoiseBoth = async (x, sigma) => {
+    const twice = new Float64Array(2 * x.length);
+    twice.set(x);
+    twice.set(x, x.length);
+    const answers = await doubled(twice, sigma);
+    return [answers.subarray(0, x.length), answers.subarray(x.length)];
+  };
+  const first = async (x: Float64Array, sigma: number) => (await both(x, sigma))[0];
+  return classifierFree(first, first, { ...guidance, batch, both });
+}
+
+/** A number, or a line in the timestep of the recipe's discrete process. */
+function epsilonScaleOf(
+  { objective: { schedule } }: Recipe,
+  scale: NonNullable<Recipe["sampling"]["epsilonScale"]>,
+): EpsilonScale {
+  if (typeof scale === "number") return scale;
+  if (schedule?.kind !== "discrete")
+    throw new ConfigError(
+      "sampling.epsilonScale: a line in the timestep needs an objective with a discrete schedule. Give one number.",
+    );
+  const table = discreteSchedule(schedule.table);
+  const { time } = noiseSchedule({ type: "discrete", table });
+  const last = table.logSnr.filter(Number.isFinite).length - 1;
+  return linearScale({ ...scale, time: (sigma) => last * time(-2 * Math.log(sigma)) });
+}

@@ -1,0 +1,164 @@
+/** What a recipe's sampling comes to, with everything that cannot work refused before a network is compiled. */
+import { alphaOf, discreteSchedule, noiseSchedule, type PathType, timestepSpacing } from "../diffusion/index.ts";
+import { ConfigError } from "../errors/index.ts";
+import {
+  evaluations,
+  leastSteps,
+  type SamplerSpec,
+  type SigmaGridSpec,
+  type Sigmas,
+  samplers,
+  sigmaGrid,
+} from "../sampling/index.ts";
+import { objectiveOf, type Recipe } from "./recipe.ts";
+
+/** A range of noise levels σ̃. */
+export interface Levels {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Sampling, resolved and checked. */
+export interface SamplingPlan {
+  readonly spec: SamplerSpec;
+  /** Falling to 0. The first may be ∞, as at zero terminal SNR. */
+  readonly sigmas: Sigmas;
+  /** Standard deviation of x̃ = z/α where sampling starts: that of pure noise z on the recipe's own path. */
+  readonly startStd: number;
+  /** Evaluations of D for a sample; undefined where the sampler chooses as it runs. */
+  readonly evaluations: number | undefined;
+  /** Whether noise is added on the way. */
+  readonly stochastic: boolean;
+}
+
+/**
+ * The plan of a recipe's sampling, or of other sampling from the same model.
+ * @throws ConfigError for options that the sampler has not, too few steps, a grid beyond the noise levels that the model
+ * was trained at, and a start at infinite noise that the sampler or the prediction cannot take.
+ */
+export function samplingPlan(recipe: Recipe, sampling: Recipe["sampling"] = recipe.sampling): SamplingPlan {
+  const { sampler, steps, options = {}, clip, threshold } = sampling;
+  const spec = { type: sampler, ...options } as SamplerSpec;
+  const count = evaluations(spec, steps); // resolves the options
+  if (steps < leastSteps(spec))
+    throw new ConfigError(`sampling.steps: ${sampler} needs at least ${leastSteps(spec)} steps; got ${steps}.`);
+  if (clip && threshold !== undefined)
+    throw new ConfigError("sampling: clip and threshold are both given; dynamic thresholding clips already (one).");
+  const sigmas = sigmasOf(recipe, sampling);
+  const [first] = sigmas;
+  if (first === Number.POSITIVE_INFINITY && !infinite(sampler))
+    throw new ConfigError(
+      `sampling: the grid starts at infinite noise (zero terminal SNR), from which ${sampler} cannot step (only ddim and ancestral can).`,
+    );
+  objectiveOf(recipe).precondition(first); // refuses ε at infinite noise
+  checkLevels(recipe, sigmas);
+  return { spec, sigmas, startStd: startStd(recipe, first), evaluations: count, stochastic: isStochastic(spec, steps) };
+}
+
+const infinite = (sampler: Recipe["sampling"]["sampler"]): boolean => {
+  const member: { readonly infinite?: boolean } = samplers[sampler];
+  return member.infinite === true;
+};
+
+/** Whether a sampler adds noise: always, never, or as its `eta` or `sChurn` say. */
+function isStochastic(spec: SamplerSpec, steps: number): boolean {
+  const { noise, options }: { readonly noise: string; readonly options: object } = samplers[spec.type];
+  if (noise !== "optional") return noise === "always";
+  if (spec.type === "consistency") return steps > 1;
+  const defaults = options as Readonly<Record<string, { readonly default: number | string }>>;
+  const given = spec as Readonly<Record<string, unknown>>;
+  return ["eta", "sChurn"].some((name) => name in defaults && Number(given[name] ?? defaults[name].default) > 0);
+}
+
+/** The noise levels a recipe samples at, falling to 0. */
+export function sigmasOf(recipe: Recipe, { grid, steps }: Recipe["sampling"]): Sigmas {
+  const { schedule } = recipe.objective;
+  if (grid.type === "levels") {
+    if (grid.sigmas.length !== steps)
+      throw new ConfigError(`sampling.grid: has ${grid.sigmas.length} levels for ${steps} steps (as many).`);
+    const rise = grid.sigmas.findIndex((sigma, i) => i > 0 && !(sigma < grid.sigmas[i - 1]));
+    if (rise > 0)
+      throw new ConfigError(
+        `sampling.grid: levels must fall; level ${rise} is ${grid.sigmas[rise]} after ${grid.sigmas[rise - 1]}.`,
+      );
+    return [...grid.sigmas, 0];
+  }
+  if (grid.type === "time") return [...timeLevels(recipe, grid, steps), 0];
+  if (grid.type !== "timesteps") return sigmaGrid({ ...grid, steps } as SigmaGridSpec);
+  if (schedule?.kind !== "discrete")
+    throw new ConfigError('sampling.grid: "timesteps" needs an objective with a discrete schedule. Use karras.');
+  const { sigmas } = discreteSchedule(schedule.table);
+  const { spacing, offset = 0 } = grid;
+  const visited = timestepSpacing({ steps: sigmas.length, count: steps, spacing, offset });
+  return [...visited.map((t) => sigmas[t]), 0];
+}
+
+function timeLevels(
+  recipe: Recipe,
+  { power = 1, ...ends }: { readonly power?: number; readonly sigmaMin?: number; readonly sigmaMax?: number },
+  steps: number,
+): number[] {
+  const { schedule } = recipe.objective;
+  if (!schedule)
+    throw new ConfigError('sampling.grid: "time" needs an objective with a schedule. Use karras or exponential.');
+  const known = noiseSchedule(
+    schedule.kind === "discrete" ? { type: "discrete", table: schedule.table } : schedule.schedule,
+  );
+  const { sigmaMin, sigmaMax } = { ...usualLevels(recipe), ...ends };
+  const [from, to] = [sigmaMax, sigmaMin].map((sigma) => known.time(-2 * Math.log(sigma)) ** (1 / power));
+  return Array.from({ length: steps }, (_, i) => {
+    if (i === 0) return sigmaMax;
+    const t = (from + (i / (steps - 1)) * (to - from)) ** power;
+    return sigmaOf(known.logSnr(t));
+  });
+}
+
+/** Beyond these shares of its draws a law of noise levels is taken never to look. */
+const tail = 1e-9;
+
+/** The finite noise levels that a recipe trains at. */
+export function trainedLevels(recipe: Recipe): Levels {
+  const { schedule } = recipe.objective;
+  const { sampler, axis, draw } = objectiveOf(recipe);
+  const finite = schedule?.kind === "discrete" && axis.levels?.filter(Number.isFinite);
+  if (finite) return { min: sigmaOf(finite[0]), max: sigmaOf(finite[finite.length - 1]) };
+  // Timesteps of a continuous schedule stand for all of it.
+  if (axis.levels && schedule?.kind === "continuous") {
+    const { min, max } = noiseSchedule(schedule.schedule);
+    return { min: sigmaOf(max), max: sigmaOf(min) };
+  }
+  const law = sampler.law(sampler.init());
+  const [a, b] = [tail, 1 - tail].map((u) => draw(law, u).sigma);
+  return { min: Math.min(a, b), max: Math.max(a, b) };
+}
+
+const sigmaOf = (logSnr: number) => Math.exp(-logSnr / 2);
+
+/** Where to sample between unless told: a discrete process from end to end, otherwise from 80 to 0.002 if trained there. */
+export function usualLevels(recipe: Recipe): { readonly sigmaMin: number; readonly sigmaMax: number } {
+  const { min, max } = trainedLevels(recipe);
+  if (recipe.objective.schedule?.kind === "discrete") return { sigmaMin: min, sigmaMax: max };
+  return { sigmaMin: Math.max(min, 0.002), sigmaMax: Math.min(max, 80) };
+}
+
+/** Refuses levels that the network has never seen, where it may say anything. */
+function checkLevels(recipe: Recipe, sigmas: Sigmas): void {
+  const { min, max } = trainedLevels(recipe);
+  const finite = sigmas.filter((sigma) => sigma > 0 && sigma < Number.POSITIVE_INFINITY);
+  const [high, low] = [finite[0], finite[finite.length - 1]];
+  const outside = high > max * 1.000001 ? high : low < min / 1.000001 ? low : undefined;
+  if (outside === undefined) return;
+  throw new ConfigError(
+    `sampling.grid: noise level ${round(outside)} lies outside the levels that the model was trained at, ${round(min)} to ${round(max)}. ` +
+      `Choose ${outside > max ? "a smaller sigmaMax" : "a larger sigmaMin"}, or another grid.`,
+  );
+}
+
+const round = (value: number) => Number(value.toPrecision(4));
+
+/** Standard deviation of x̃ = z/α at a level that stands for pure noise z. */
+export function startStd({ objective: { prediction } }: Recipe, sigma: number): number {
+  if (sigma === Number.POSITIVE_INFINITY) return 1; // x̃ is then the unit noise itself
+  const path: PathType | undefined = "path" in prediction ? prediction.path : undefined;
+  return path === "vp" || path === "ou" ? 1 / alphaOf(path, sigma) : sigma;
+}
