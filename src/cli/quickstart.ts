@@ -105,8 +105,9 @@ export function imagesWithin(
   { secondsPerStep, readySeconds }: Speed,
 ): number {
   const secondsPerImage = secondsPerStep / training.batch;
-  // Denoising is a third of the work of training, twice a step of the solver.
-  const sheetSeconds = readySeconds / 2 + (40 * 2 * sampling.steps * secondsPerImage) / 3;
+  // Denoising is a third of the work of training, twice a step of the solver, and twice that under guidance.
+  const calls = 2 * sampling.steps * ((sampling.guidance ?? 1) === 1 ? 1 : 2);
+  const sheetSeconds = readySeconds / 2 + (40 * calls * secondsPerImage) / 3;
   const left = Math.max(0, seconds - readySeconds - (sheets + 1) * sheetSeconds);
   const fitting = Math.min(Math.max(left / secondsPerImage, fewest), most);
   return Math.floor(Number(fitting.toPrecision(2)));
