@@ -35,6 +35,7 @@ export const train = command({
     ...recipeFlags,
     out: { type: "string", value: "DIR", help: "Run folder; runs/00001-RECIPE and so on if left out" },
     ...runFlags,
+    sheets: { type: "integer", default: 4, min: 0, help: "Sheets of samples on the way, besides the last" },
     resume: { type: "boolean", help: "Continue the run in --out, bit for bit" },
     dryRun: { type: "boolean", help: "Print the resolved recipe and stop" },
   },
@@ -43,6 +44,7 @@ export const train = command({
       threads: flags.threads,
       device: flags.device as Device,
       checkpointEvery: flags.checkpointEvery,
+      sheets: flags.sheets,
       signal: terminal.signal,
     };
     if (flags.resume) {

@@ -1,4 +1,5 @@
 /** Drawing samples from trained parameters, as a recipe says. */
+import { ConfigError } from "../errors/index.ts";
 import { type Stream, stream } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { counted, solve } from "../sampling/index.ts";
@@ -81,7 +82,9 @@ export async function* drawFrom(
     const labels = indices.map((i) => (i < count ? labelOf(i) : undefined));
     const denoise = counted(await modifiedDenoiser(model, labels, sampling));
     let last = x;
-    for await (const step of solve(spec, denoise, x, sigmas, { noise })) {
+    const handed =
+      spec.type === "ancestral" ? { noise, varianceOutput: learnedVariance(model, batch, sampling) } : { noise };
+    for await (const step of solve(spec, denoise, x, sigmas, handed)) {
       last = step.x;
       const share = (start + batch * ((step.index + 1) / (sigmas.length - 1))) / (Math.ceil(count / batch) * batch);
       yield {
@@ -94,6 +97,19 @@ export async function* drawFrom(
     samples.set(last.subarray(0, Math.min(batch, count - start) * dims), start * dims);
   }
   return samples;
+}
+
+/** The variance output of the call that the sampler has just made. */
+function learnedVariance(model: TrainedModel, batch: number, { guidance }: Recipe["sampling"]) {
+  return async () => {
+    if (guidance !== undefined && guidance !== 1)
+      throw new ConfigError(
+        "ancestral: a learned variance is that of one call, and guidance makes two. Take fixed-large, or no guidance.",
+      );
+    const { variance } = await model.denoiser(batch);
+    if (variance) return variance;
+    throw new ConfigError("ancestral: variance: the model has learned none. Take fixed-small or fixed-large.");
+  };
 }
 
 /** The unit noise that sample i of a seed starts from. */

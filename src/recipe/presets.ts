@@ -2,6 +2,8 @@
 import { unknownName } from "../errors/index.ts";
 import { defineRecipe, type Recipe } from "./recipe.ts";
 
+type Fields = Readonly<Record<string, unknown>>;
+
 /** A U-Net that learns MNIST in minutes on two cores. */
 const smallNetwork = {
   type: "song-unet",
@@ -37,16 +39,69 @@ const edm = {
   sampling: { sampler: "heun", steps: 18, grid: { type: "karras", sigmaMin: 0.002, sigmaMax: 80, rho: 7 } },
 } as const;
 
-/** A thousand timesteps and the unweighted error in ε (Ho et al. 2020). */
-const ddpmWith = (table: { readonly type: "linear" | "cosine"; readonly steps: number }) => ({
+/** A thousand timesteps, each as often as the others, and the unweighted error in ε (Ho et al. 2020). */
+const discrete = (type: "linear" | "cosine", factors: Fields = {}) => ({
   ...base,
   objective: {
-    prediction: { type: "eps", path: "vp", label: { type: "index", schedule: table } },
-    schedule: { kind: "discrete", table },
-    timesteps: { type: "uniform-steps", steps: table.steps },
+    prediction: { type: "eps", path: "vp", label: { type: "index" } },
+    schedule: { kind: "discrete", table: { type, steps: 1000 } },
+    timesteps: { type: "uniform" },
     loss: { multiplier: { type: "simple" } },
+    ...factors,
   },
   sampling: { sampler: "euler", steps: 50, grid: { type: "timesteps", spacing: "trailing" } },
+});
+
+/** The same with a learned variance, which sampling in few steps lives on (Nichol & Dhariwal 2021). */
+const learned = (type: "linear" | "cosine", factors: Fields = {}) => ({
+  ...discrete(type, { variance: { type: "learned-range" }, ...factors }),
+  sampling: {
+    sampler: "ancestral",
+    options: { variance: "learned-range" },
+    steps: 50,
+    grid: { type: "timesteps", spacing: "linspace" },
+  },
+});
+
+/** ADM's network, small, with its objective (Dhariwal & Nichol 2021). */
+const adm = (factors: Fields = {}) => ({
+  ...learned("cosine", factors),
+  model: {
+    network: {
+      type: "adm-unet",
+      modelChannels: 32,
+      channelMult: [1, 2, 2],
+      numResBlocks: 1,
+      attentionDownsampleFactors: [4],
+      channelsPerHead: 32,
+    },
+    patch: 1,
+    conditional: true,
+  },
+});
+
+/** The published t_δ/T with a p above it: at the published p = 0.8 the law is the uniform one. */
+const bernoulli = { timesteps: { type: "bernoulli", p: 0.9, threshold: 0.8 } };
+
+/** Times on a continuous schedule, and solver steps at equally spaced ones. */
+const continuous = (
+  schedule: Fields,
+  { sampler, ends, ...factors }: Fields & { readonly sampler: string; readonly ends: Fields },
+) => ({
+  ...base,
+  objective: { schedule: { kind: "continuous", schedule }, timesteps: { type: "uniform" }, ...factors },
+  sampling: { sampler, steps: 50, grid: { type: "schedule", schedule: { ...schedule, ...ends } } },
+});
+
+/** A weighting that never rises, and a law of noise levels that follows the loss (Kingma & Gao 2023). */
+const adaptive = (prediction: Fields, weighting: Fields) => ({
+  ...edm,
+  objective: {
+    prediction,
+    timesteps: { type: "adaptive" },
+    uniforms: { type: "low-discrepancy" },
+    loss: { weighting },
+  },
 });
 
 /**
@@ -91,15 +146,92 @@ const points = {
   },
 } as const;
 
+const wide = { truncate: { min: -20, max: 20 } };
+
 const presets = {
   edm: { summary: "preconditioned denoiser, log-normal noise levels (Karras et al. 2022)", recipe: edm },
-  ddpm: {
-    summary: "noise prediction, 1000 steps, linear betas (Ho et al. 2020)",
-    recipe: ddpmWith({ type: "linear", steps: 1000 }),
-  },
+  ddpm: { summary: "noise prediction, 1000 steps, linear betas (Ho et al. 2020)", recipe: discrete("linear") },
   "ddpm-cosine": {
     summary: "noise prediction, 1000 steps, cosine schedule (Nichol & Dhariwal 2021)",
-    recipe: ddpmWith({ type: "cosine", steps: 1000 }),
+    recipe: discrete("cosine"),
+  },
+  iddpm: {
+    summary: "ddpm-cosine with a learned variance, hybrid loss (Nichol & Dhariwal 2021)",
+    recipe: learned("cosine"),
+  },
+  p2: {
+    summary: "ddpm, less weight on low noise: 1/(1 + SNR) (Choi et al. 2022)",
+    recipe: discrete("linear", { loss: { multiplier: { type: "p2", gamma: 1, k: 1 } } }),
+  },
+  "min-snr": {
+    summary: "ddpm-cosine, low noise cut off at an SNR of 5 (Hang et al. 2023)",
+    recipe: discrete("cosine", { loss: { multiplier: { type: "min-snr", gamma: 5 } } }),
+  },
+  debias: {
+    summary: "ddpm, weighted by 1/√SNR (Yu et al. 2024)",
+    recipe: discrete("linear", { loss: { multiplier: { type: "debias" } } }),
+  },
+  vdm: {
+    summary: "the likelihood bound itself, log-SNR linear in time (Kingma et al. 2021)",
+    recipe: continuous(
+      { type: "vdm", gammaMin: -13.3, gammaMax: 5 },
+      {
+        prediction: { type: "eps", path: "vp", label: { type: "time", scale: 1000 } },
+        uniforms: { type: "low-discrepancy" },
+        loss: { weighting: { type: "elbo" } },
+        sampler: "ancestral",
+        ends: {},
+      },
+    ),
+  },
+  "vdm++": {
+    summary: "v-prediction, sigmoid weighting, adaptive noise levels (Kingma & Gao 2023)",
+    recipe: adaptive({ type: "v", path: "vp" }, { type: "sigmoid", k: 2 }),
+  },
+  "vdm++edm": {
+    summary: "EDM made monotonic, adaptive noise levels (Kingma & Gao 2023)",
+    recipe: adaptive({ type: "edm" }, { type: "edm-monotonic" }),
+  },
+  "v-cosine": {
+    summary: "v-prediction on the cosine schedule, unweighted (Salimans & Ho 2022)",
+    recipe: continuous(
+      { type: "cosine" },
+      {
+        prediction: { type: "v", path: "vp", label: { type: "time", scale: 1000 } },
+        loss: { multiplier: { type: "snr-plus-one" } },
+        sampler: "ddim",
+        ends: wide,
+      },
+    ),
+  },
+  flow: {
+    summary: "flow matching on straight paths (Lipman et al. 2023)",
+    recipe: continuous(
+      { type: "flow" },
+      {
+        prediction: { type: "o", path: "flow", label: { type: "time", scale: 1000 } },
+        loss: { multiplier: { type: "uniform-o" } },
+        sampler: "euler",
+        ends: wide,
+      },
+    ),
+  },
+  adm: { summary: "iddpm with the network of ADM (Dhariwal & Nichol 2021)", recipe: adm() },
+  "adm-bs": {
+    summary: "adm, Bernoulli timesteps: the first 80% nine times in ten (Zheng et al. 2024)",
+    recipe: adm(bernoulli),
+  },
+  "adm-bs+p2": {
+    summary: "adm-bs with the weights of p2 (Zheng et al. 2024)",
+    recipe: adm({ ...bernoulli, loss: { multiplier: { type: "p2", gamma: 1, k: 1 } } }),
+  },
+  "adm-bs+min-snr": {
+    summary: "adm-bs with the weights of min-snr (Zheng et al. 2024)",
+    recipe: adm({ ...bernoulli, loss: { multiplier: { type: "min-snr", gamma: 5 } } }),
+  },
+  "adm-bs+ip": {
+    summary: "adm-bs with input perturbation of 0.1 (Zheng et al. 2024; Ning et al. 2023)",
+    recipe: adm({ ...bernoulli, noise: { perturbation: 0.1 } }),
   },
   "first-picture": { summary: "MNIST digits in minutes on two cores; what npm start trains", recipe: firstPicture },
   points: { summary: "a distribution in the plane and a perceptron, in seconds", recipe: points },

@@ -96,12 +96,14 @@ const grids: { readonly [T in Type]: (spec: Spec<T>) => number[] } = {
 /** The names of the lists of noise levels. */
 export const sigmaGridNames = Object.keys(grids) as readonly Type[];
 
-/** The `steps` noise levels of a spec, decreasing, without a final 0. */
+/**
+ * The `steps` noise levels of a spec, decreasing, without a final 0. Only timesteps may begin at ∞, at zero terminal SNR;
+ * not every sampler can.
+ */
 export function sigmaSteps(spec: SigmaGridSpec): Sigmas {
   const sigmas = gridOf(spec.type, spec);
-  const bad = sigmas.findIndex(
-    (sigma, i) => !(sigma > 0 && sigma < (i === 0 ? Number.POSITIVE_INFINITY : sigmas[i - 1])),
-  );
+  const highest = spec.type === "timesteps" ? Number.POSITIVE_INFINITY : Number.MAX_VALUE;
+  const bad = sigmas.findIndex((sigma, i) => !(sigma > 0 && (i === 0 ? sigma <= highest : sigma < sigmas[i - 1])));
   if (bad < 0) return sigmas;
   throw new ConfigError(
     `sigma grid ${spec.type}: levels must be finite, above 0 and decreasing; level ${bad} is ${sigmas[bad]}` +

@@ -1,6 +1,7 @@
 /** Sampling: solvers in σ-space, guidance, step grids, likelihood. */
 
 export {
+  type AncestralHanded,
   type AncestralOptions,
   type AncestralStep,
   ancestral,

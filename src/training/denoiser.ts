@@ -30,6 +30,8 @@ export interface Denoiser {
   denoise(labels: BatchLabels): Denoise;
   /** D with its vector–Jacobian products. The gradient's program is compiled when first used. */
   denoiseAndProduct(labels: BatchLabels): DenoiseAndProduct;
+  /** The variance output of the last call of {@link denoise}, `[batch × dims]`; absent for models without one. */
+  readonly variance?: Float64Array | undefined;
   /** Network calls so far. */
   readonly calls: number;
   close(): Promise<void>;
@@ -42,10 +44,11 @@ export async function compileDenoiser(
   { precondition, batch, ...options }: DenoiserOptions,
 ): Promise<Denoiser> {
   const inputs = modelInputs(spec, batch);
-  const { output, parameters } = buildModel(spec, inputs, false);
+  const { output, variance, parameters } = buildModel(spec, inputs, false);
   const size = batch * spec.shape.reduce((n, s) => n * s, 1);
-  const baked = bake([output], parameters, values)[0];
-  const forward = await compile({ output: baked }, options);
+  const [baked, bakedVariance] = bake(variance ? [output, variance] : [output], parameters, values);
+  const forward = await compile({ output: baked, ...(variance && { variance: bakedVariance }) }, options);
+  let lastVariance: Float64Array | undefined;
   let both: Promise<Program> | undefined;
   const compileBoth = () => {
     const v = input("v", inputs.x.shape);
@@ -75,11 +78,15 @@ export async function compileDenoiser(
     get calls() {
       return calls;
     },
+    get variance() {
+      return lastVariance;
+    },
     denoise(labels) {
       const at = prepare(labels);
       return async (x, sigma) => {
         const { cSkip, cOut, feeds } = at(x, sigma);
-        const { output: f } = await forward.run(feeds);
+        const { output: f, variance: v } = await forward.run(feeds);
+        lastVariance = v && Float64Array.from(v);
         calls++;
         return affine(cSkip, x, cOut, f);
       };

@@ -115,3 +115,23 @@ test("a grid of timesteps needs a discrete schedule", () => {
   const recipe = tinyImages("edm", 'sampling.grid={"type":"timesteps","spacing":"leading"}');
   assert.throws(() => sigmasOf(recipe, recipe.sampling), /"timesteps" needs an objective with a discrete schedule/);
 });
+
+test("sampling goes on with variances that the network has learned, and starts from pure noise", async () => {
+  const drawing = (...assignments: readonly string[]) =>
+    samples(tinyImages("iddpm", "sampling.steps=3", ...assignments), { count: 2, seed: 3 });
+  const [learned, fixed] = [await drawing(), await drawing('sampling.options={"variance":"fixed-large"}')];
+  assert.ok(furthest(learned, fixed) > 1e-3);
+  const pure = await drawing(
+    "objective.schedule.table.zeroTerminalSnr=true",
+    "objective.prediction.type=v",
+    "sampling.grid.spacing=trailing",
+  );
+  assert.ok(pure.every(Number.isFinite));
+  await assert.rejects(
+    samples(tinyImages("ddpm-cosine", "sampling.sampler=ancestral", 'sampling.options={"variance":"learned"}'), {
+      count: 1,
+      seed: 1,
+    }),
+    (error) => error instanceof ConfigError && /has learned none/.test(error.message),
+  );
+});

@@ -64,7 +64,13 @@ test("what no sampler could walk is refused", () => {
     { type: "exponential", steps: 4, sigmaMin: 2, sigmaMax: 1 },
     { type: "iddpm", steps: 2000 },
     { type: "schedule", steps: 4, schedule: { type: "cosine" } },
-    { type: "timesteps", steps: 4, schedule: { type: "linear", zeroTerminalSnr: true }, spacing: "trailing" },
   ] as SigmaGridSpec[];
   for (const spec of bad) assert.throws(() => sigmaGrid(spec), ConfigError, JSON.stringify(spec));
+});
+
+test("at zero terminal SNR timesteps begin at infinity, for samplers that can start there", () => {
+  const schedule = { type: "linear", zeroTerminalSnr: true } as const;
+  const sigmas = sigmaGrid({ type: "timesteps", steps: 4, schedule, spacing: "trailing" });
+  assert.equal(sigmas[0], Number.POSITIVE_INFINITY);
+  assert.ok(sigmas.slice(1).every(Number.isFinite));
 });
