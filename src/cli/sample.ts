@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../errors/index.ts";
-import { RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
+import { columnsOf, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { type SamplerName, samplers } from "../sampling/index.ts";
 import { command } from "./command.ts";
@@ -71,7 +71,11 @@ export const sample = command({
     const out = flags.out ?? join(folder.path, "samples", `seed-${seed}-n-${count}.png`);
     mkdirSync(dirname(out), { recursive: true });
     if (data.shape.length === 1) await writeScatter(out, samples, { dims: data.shape[0] });
-    else await writeSheet(out, samples, { shape: data.shape, columns: flags.columns ?? Math.ceil(Math.sqrt(count)) });
+    else {
+      const inTurn = flags.class === undefined ? columnsOf(recipe, data) : undefined;
+      const columns = flags.columns ?? inTurn ?? Math.ceil(Math.sqrt(count));
+      await writeSheet(out, samples, { shape: data.shape, columns: Math.min(columns, count) });
+    }
     terminal.print(`${count} samples in ${seconds.toFixed(1)} s (${evaluations} network calls): ${out}`);
     terminal.record({ out, count, seed, seconds, evaluations });
   },

@@ -1,4 +1,4 @@
 export { writeAtomic } from "./atomic.ts";
 export { type RunDescription, RunFolder, type StatsLine } from "./run-folder.ts";
 export { type ScatterOptions, type SheetOptions, writeScatter, writeSheet } from "./sheet.ts";
-export { type Ending, type TrainEvent, type TrainRunOptions, trainRun } from "./train.ts";
+export { columnsOf, type Ending, type TrainEvent, type TrainRunOptions, trainRun } from "./train.ts";

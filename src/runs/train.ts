@@ -174,6 +174,11 @@ function mean(records: readonly StepRecord[]): StepRecord {
   return { ...last, loss: of("loss"), gradientNorm: of("gradientNorm") };
 }
 
+/** As many columns as classes, where samples take each class in turn and there are few: one class a column. */
+export function columnsOf({ model }: Recipe, { classes }: RunDescription["data"]): number | undefined {
+  return model.conditional && classes >= 4 && classes <= 16 ? classes : undefined;
+}
+
 /**
  * A sheet of samples from the averaged parameters, always of the same noise, so that sheets can be compared. Where there
  * are few classes each has its column.
@@ -187,7 +192,7 @@ async function samplesOf(
   const { data } = folder.describe();
   const path = join(folder.path, "samples", `images-${String(trainer.images).padStart(9, "0")}.png`);
   const points = data.shape.length === 1;
-  const columns = recipe.model.conditional && data.classes >= 4 && data.classes <= 16 ? data.classes : 8;
+  const columns = columnsOf(recipe, data) ?? 8;
   const count = points ? 2000 : 4 * columns;
   const { seed } = recipe.training;
   const drawing = draw(recipe, data, trainer.ema, { count, seed, batch: count, ...options });
