@@ -125,8 +125,22 @@ export interface Followed {
   readonly imagesPerSecond: number;
 }
 
-/** Trains a run while showing how it goes. */
+/** Trains a run while showing how it goes. A run that could not begin leaves no folder behind. */
 export async function follow(
+  folder: RunFolder,
+  dataset: Dataset,
+  terminal: Terminal,
+  options: TrainRunOptions,
+): Promise<Followed> {
+  try {
+    return await show(folder, dataset, terminal, options);
+  } catch (error) {
+    folder.removeIfUnused();
+    throw error;
+  }
+}
+
+async function show(
   folder: RunFolder,
   dataset: Dataset,
   terminal: Terminal,

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  rmdirSync,
   rmSync,
   statSync,
 } from "node:fs";
@@ -61,6 +62,19 @@ export class RunFolder {
     if (!statSync(path).isDirectory()) throw new ConfigError(`${path}: is a file, not a folder. Choose another --out.`);
     if (explained(path, () => readdirSync(path)).length > 0)
       throw new ConfigError(`${path}: is not empty. Choose another --out.`);
+  }
+
+  /** Takes the folder away again if training left nothing in it, as when it could not begin. */
+  removeIfUnused(): void {
+    const unused = new Set(["recipe.json", "samples"]);
+    const samples = join(this.path, "samples");
+    if (readdirSync(this.path).some((name) => !unused.has(name))) return;
+    if (existsSync(samples)) {
+      if (readdirSync(samples).length > 0) return;
+      rmdirSync(samples);
+    }
+    rmSync(join(this.path, "recipe.json"), { force: true });
+    rmdirSync(this.path);
   }
 
   static open(path: string): RunFolder {

@@ -280,6 +280,17 @@ describe("as a process", () => {
   };
   for (const [name, [args, pattern]] of Object.entries(cases)) test(name, () => refuses(args, pattern, ornstein));
 
+  test("a device that is not there: no folder is left behind", async (t) => {
+    const { code, stderr } = await ornstein(["train", ...tinyRun, "--device", "cuda", "--out", at("cuda")]);
+    if (code === 0) return t.skip("there is a CUDA device here");
+    assert.equal(code, 2, stderr);
+    assert.match(
+      stderr.trimEnd().split("\n").at(-1) ?? "",
+      /^--device cuda: not available here: .* --device cpu always works\.$/,
+    );
+    assert.ok(!existsSync(at("cuda")));
+  });
+
   test("a loss that is not finite stops the run, names the sample, and keeps the last good checkpoint", async () => {
     const args = ["train", ...tinyRun, "--set", "training.learningRate.peak=1e30", "--out", at("absurd")];
     const { code, stderr } = await ornstein(args);

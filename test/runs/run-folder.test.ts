@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { RunFolder } from "../../src/runs/index.ts";
@@ -72,4 +72,13 @@ test("statistics survive a cut-off last line, and forget what is trained again",
   );
   folder.rewind(20);
   assert.deepEqual(folder.stats(), [stats(10), stats(20)]);
+});
+
+test("an unused folder is taken away, a used one never", () => {
+  const [unused, used] = [fresh(), fresh()];
+  unused.removeIfUnused();
+  assert.ok(!existsSync(unused.path));
+  used.save(checkpoint(1), 1, false);
+  used.removeIfUnused();
+  assert.deepEqual(used.checkpoints(), [1]);
 });
