@@ -6,9 +6,20 @@ export {
   largestDivergence,
   posteriorDivergence,
 } from "./divergence.ts";
+export {
+  type Comparison,
+  compareObjectives,
+  type Mixture,
+  type ObjectiveProfile,
+  type ProfileOptions,
+  profileOf,
+  type ScheduleEstimate,
+  scheduleInvariance,
+} from "./effective-weighting.ts";
 export { type Fft, fft } from "./fft.ts";
 export { type BitInformation, bitArea, bitInformation } from "./low-bit.ts";
 export { type PairingGain, pairingGain } from "./pairing-gain.ts";
+export { linePlot, type PlotOptions, type Series, ticks } from "./plot.ts";
 export { type Posterior, posterior } from "./posterior.ts";
 export {
   type RadialSpectrum,

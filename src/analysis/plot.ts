@@ -1,0 +1,125 @@
+/** Line plots as SVG text: axes, ticks, a legend, linear or logarithmic scales. No DOM, no dependencies. */
+import { ConfigError } from "../errors/index.ts";
+
+/** One line; points whose y is not finite (or not positive, on a logarithmic scale) interrupt it. */
+export interface Series {
+  readonly name: string;
+  readonly x: ArrayLike<number>;
+  readonly y: ArrayLike<number>;
+  readonly dashed?: boolean;
+}
+
+export interface PlotOptions {
+  readonly title: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly series: readonly Series[];
+  /** Logarithmic y; default false. */
+  readonly log?: boolean;
+  /** Ends of the y-axis in place of those of the data. */
+  readonly yRange?: readonly [low: number, high: number];
+  /** In pixels; default 640 × 400. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** Colours that stay apart for most colour-blind readers (Okabe & Ito 2008). */
+const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#7f7f7f"];
+const margin = { top: 32, right: 16, bottom: 44, left: 64 };
+
+/** A plot of lines. Throws ConfigError if there is nothing to show. */
+export function linePlot(options: PlotOptions): string {
+  const { title, xLabel, yLabel, series, log = false, width = 640, height = 400 } = options;
+  const shown = (value: number) => Number.isFinite(value) && (!log || value > 0);
+  const points = series
+    .flatMap(({ x, y }) => Array.from(x, (value, i) => [value, y[i]] as const))
+    .filter(([, y]) => shown(y));
+  if (points.length === 0) throw new ConfigError(`plot "${title}": has no point to show.`);
+  const scaled = (value: number) => (log ? Math.log10(value) : value);
+  const [x0, x1] = widened(points.map(([x]) => x));
+  const [y0, y1] = options.yRange
+    ? [scaled(options.yRange[0]), scaled(options.yRange[1])]
+    : widened(points.map(([, y]) => scaled(y)));
+  const [right, bottom] = [width - margin.right, height - margin.bottom];
+  const px = (x: number) => margin.left + ((x - x0) / (x1 - x0)) * (right - margin.left);
+  const py = (y: number) => bottom - ((scaled(y) - y0) / (y1 - y0)) * (bottom - margin.top);
+
+  const path = ({ x, y }: Series) => {
+    let [d, open] = ["", false];
+    for (let i = 0; i < x.length; i++) {
+      if (!shown(y[i])) {
+        open = false;
+        continue;
+      }
+      d += `${open ? "L" : "M"}${px(x[i]).toFixed(1)} ${py(y[i]).toFixed(1)}`;
+      open = true;
+    }
+    return d;
+  };
+  const line = (d: string, rest: string) => `<path d="${d}" fill="none" ${rest}/>`;
+  const text = (x: number, y: number, content: string, rest = "") =>
+    `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${rest}>${escaped(content)}</text>`;
+  const xTicks = ticks(x0, x1, 8);
+  const yTicks = log
+    ? ticks(y0, y1, 6)
+        .filter(Number.isInteger)
+        .map((power) => 10 ** power)
+    : ticks(y0, y1, 6);
+  const grid = [
+    ...xTicks.map((x) => `M${px(x).toFixed(1)} ${margin.top}V${bottom}`),
+    ...yTicks.map((y) => `M${margin.left} ${py(y).toFixed(1)}H${right}`),
+  ].join("");
+  const legend = series.map(({ name, dashed }, i) => {
+    const y = margin.top + 16 + 17 * i;
+    const stroke = `stroke="${colours[i % colours.length]}" stroke-width="2"${dashed ? ' stroke-dasharray="6 4"' : ""}`;
+    return line(`M${right - 26} ${y - 4}H${right - 6}`, stroke) + text(right - 32, y, name, 'text-anchor="end"');
+  });
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#222">`,
+    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+    `<clipPath id="inside"><rect x="${margin.left}" y="${margin.top}" width="${right - margin.left}" height="${bottom - margin.top}"/></clipPath>`,
+    line(grid, 'stroke="#e4e4e4"'),
+    line(`M${margin.left} ${margin.top}V${bottom}H${right}`, 'stroke="#666"'),
+    ...xTicks.map((x) => text(px(x), bottom + 16, label(x), 'text-anchor="middle"')),
+    ...yTicks.map((y) => text(margin.left - 6, py(y) + 4, label(y), 'text-anchor="end"')),
+    text((margin.left + right) / 2, height - 8, xLabel, 'text-anchor="middle"'),
+    `<g transform="rotate(-90 14 ${(margin.top + bottom) / 2})">${text(14, (margin.top + bottom) / 2, yLabel, 'text-anchor="middle"')}</g>`,
+    text((margin.left + right) / 2, 20, title, 'text-anchor="middle" font-size="14"'),
+    `<g clip-path="url(#inside)">`,
+    ...series.map((one, i) =>
+      line(
+        path(one),
+        `stroke="${colours[i % colours.length]}" stroke-width="2"${one.dashed ? ' stroke-dasharray="6 4"' : ""}`,
+      ),
+    ),
+    "</g>",
+    ...(series.length > 1 ? legend : []),
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+const escaped = (content: string) => content.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+/** The ends of the values, apart even where there is only one. */
+function widened(values: readonly number[]): [number, number] {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return low < high ? [low, high] : [low - 0.5, high + 0.5];
+}
+
+/** About `count` round numbers between two ends. */
+export function ticks(low: number, high: number, count: number): number[] {
+  const raw = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * ([1, 2, 5].find((factor) => factor * power >= raw) ?? 10);
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+}
+
+function label(value: number): string {
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(0).replace("e+", "e");
+  return String(Number(value.toPrecision(6)));
+}
