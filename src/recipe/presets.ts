@@ -148,6 +148,23 @@ const points = {
 
 const wide = { truncate: { min: -20, max: 20 } };
 
+/** Straight paths from noise to image (Lipman et al. 2023). */
+const flow = continuous(
+  { type: "flow" },
+  {
+    prediction: { type: "o", path: "flow", label: { type: "time", scale: 1000 } },
+    loss: { multiplier: { type: "uniform-o" } },
+    sampler: "euler",
+    ends: wide,
+  },
+);
+
+/** A recipe whose noises meet their images by transport, in pools. */
+const matched = <T extends { readonly training: Fields }>(recipe: T, coupling: Fields) => ({
+  ...recipe,
+  training: { ...recipe.training, coupling: { type: "aot", ...coupling } },
+});
+
 const presets = {
   edm: { summary: "preconditioned denoiser, log-normal noise levels (Karras et al. 2022)", recipe: edm },
   ddpm: { summary: "noise prediction, 1000 steps, linear betas (Ho et al. 2020)", recipe: discrete("linear") },
@@ -206,15 +223,7 @@ const presets = {
   },
   flow: {
     summary: "flow matching on straight paths (Lipman et al. 2023)",
-    recipe: continuous(
-      { type: "flow" },
-      {
-        prediction: { type: "o", path: "flow", label: { type: "time", scale: 1000 } },
-        loss: { multiplier: { type: "uniform-o" } },
-        sampler: "euler",
-        ends: wide,
-      },
-    ),
+    recipe: flow,
   },
   adm: { summary: "iddpm with the network of ADM (Dhariwal & Nichol 2021)", recipe: adm() },
   "adm-bs": {
@@ -232,6 +241,18 @@ const presets = {
   "adm-bs+ip": {
     summary: "adm-bs with input perturbation of 0.1 (Zheng et al. 2024; Ning et al. 2023)",
     recipe: adm({ ...bernoulli, noise: { perturbation: 0.1 } }),
+  },
+  "edm-aot": {
+    summary: "edm without labels, noise matched by transport in pools of 512 (S2)",
+    recipe: matched({ ...edm, model: { ...edm.model, conditional: false } }, { pool: 512, classWise: false }),
+  },
+  "edm-aot-cond": {
+    summary: "edm, noise matched by transport within classes, pools of 2048 (S2)",
+    recipe: matched(edm, { pool: 2048 }),
+  },
+  "flow-ot": {
+    summary: "flow, noise matched by squared distance (Tong et al. 2024), within classes",
+    recipe: matched(flow, { pool: 512, metric: "squared-euclidean" }),
   },
   "first-picture": { summary: "MNIST digits in minutes on two cores; what npm start trains", recipe: firstPicture },
   points: { summary: "a distribution in the plane and a perceptron, in seconds", recipe: points },

@@ -1,0 +1,5 @@
+// ONNX Runtime on Node, with its usage reports off unless somebody asks for them. The setting is read when the library loads.
+process.env.ORT_DISABLE_TELEMETRY ??= "1";
+const { InferenceSession, Tensor, env } = await import("onnxruntime-node");
+
+export { env, InferenceSession, Tensor };
