@@ -14,7 +14,7 @@ const rows: readonly (readonly string[])[] = [
   ["runtime", "sampling"],
   ["training", "metrics"],
   ["distillation"],
-  ["analysis"],
+  ["analysis", "evaluation"],
   ["recipe"],
   ["runs", "data/files", "distributed"],
   ["cli", "studio"],

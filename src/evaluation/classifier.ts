@@ -1,0 +1,216 @@
+/**
+ * The features that need no download: a small convolutional network, trained here on the data set at hand to tell its
+ * classes apart, or, where there are no labels, which way an image was turned (Gidaris et al. 2018).
+ */
+import { batches, type Dataset, elements, subset } from "../data/index.ts";
+import { type Expr, input } from "../graph/index.ts";
+import {
+  bake,
+  conv,
+  createScope,
+  flatGradient,
+  flatten,
+  initialize,
+  linear,
+  norm,
+  parameterCount,
+} from "../nn/index.ts";
+import { toOnnx } from "../onnx/index.ts";
+import { stream } from "../random/index.ts";
+import { type CompileOptions, compile, compileStateful } from "../runtime/index.ts";
+import { adam, adamFeeds, adamRates, learningRate } from "../training/index.ts";
+import { imageShape } from "./examples.ts";
+import type { FeatureSpec } from "./feature-spec.ts";
+import { turn, turns } from "./turns.ts";
+
+/** What the network learns: the data's classes, or how an image was turned. */
+export type ClassifierTask = "classes" | "turns";
+
+export interface ClassifierOptions extends CompileOptions {
+  /** Images of the same kind that it is tested on. Left out: a tenth of the data, which it then does not learn from. */
+  readonly heldOut?: Dataset;
+  /** Images to learn from, each as often as its turn comes. Twice through the data, but 60,000 at least and 300,000 at most. */
+  readonly images?: number;
+  readonly seed?: number;
+}
+
+/** One update of the classifier. */
+export interface ClassifierStep {
+  readonly step: number;
+  readonly steps: number;
+  /** Cross-entropy in nats. */
+  readonly loss: number;
+}
+
+export interface TrainedClassifier {
+  /** The network as an ONNX model. */
+  readonly model: Uint8Array<ArrayBuffer>;
+  readonly spec: FeatureSpec;
+  readonly task: ClassifierTask;
+  /** Share of held-out images that it gets right. */
+  readonly accuracy: number;
+  /** How many it was tested on. */
+  readonly tested: number;
+  /** Numbers in a feature vector. */
+  readonly dims: number;
+}
+
+const batch = 128;
+const optimizer = { type: "adam", beta2: 0.99 } as const;
+/** Channels of the layers; the last are the features. */
+const widths = [32, 48, 96, 128] as const;
+/** The first layer sees tiles of pixels, so many that about this many tiles make a side. */
+const tilesPerSide = 16;
+
+/** Trains the classifier; yields after every update. The same data and seed give the same network. */
+export async function* trainClassifier(
+  dataset: Dataset,
+  { heldOut, images: asked, seed = 0, ...options }: ClassifierOptions = {},
+): AsyncGenerator<ClassifierStep, TrainedClassifier, void> {
+  const shape = imageShape("features auto", dataset.shape);
+  const task: ClassifierTask = (dataset.classes?.length ?? 0) >= 2 ? "classes" : "turns";
+  const outputs = task === "classes" ? dataset.classes!.length : turns;
+  const [learnt, test] = heldOut ? [dataset, heldOut] : setAside(dataset, seed);
+  const images = asked ?? Math.min(Math.max(2 * learnt.size, 60_000), 300_000);
+  const steps = Math.max(1, Math.round(images / batch));
+  const assemble = batches(learnt, { seed });
+  const program = await compileStep(shape, outputs, options);
+  const rate = learningRate({
+    peak: 2e-3,
+    warmup: { type: "steps", steps: Math.min(100, steps / 4) },
+    decay: { type: "cosine", over: "steps", to: steps },
+  });
+
+  let params: Float32Array;
+  try {
+    program.load({ params: initialize(program.parameters, seed) });
+    for (let step = 0; step < steps; step++) {
+      const { x, labels } = assemble(step * batch, batch);
+      const answers = task === "classes" ? labels! : turnAll(x, shape, seed, step * batch);
+      const lr = rate({ step, images: step * batch, batch });
+      const { loss } = await program.step({
+        images: x,
+        answers: oneHot(answers, outputs),
+        ...adamFeeds(optimizer, step + 1, lr),
+      });
+      yield { step: step + 1, steps, loss: loss[0] };
+    }
+    params = program.state.params.slice();
+  } finally {
+    await program.close();
+  }
+
+  const network = build(input("images", [batch, ...shape]), outputs);
+  const [features, logits] = bake([network.features, network.logits], network.parameters, params);
+  const accuracy = await score(logits, test, task, seed, options);
+  const spec: FeatureSpec = {
+    name: `auto, ${task} of ${dataset.name}`,
+    input: "images",
+    order: "nchw",
+    channels: shape[0],
+    size: [shape[1], shape[2]],
+    resize: "bilinear-antialias",
+    range: [-1, 1],
+    batch,
+    // What way an image is turned says nothing about how good or how varied images are.
+    outputs: { features: "features", ...(task === "classes" && { logits: "logits" }) },
+  };
+  const kept = task === "classes" ? { features, logits } : { features };
+  return { model: toOnnx(kept), spec, task, accuracy, tested: test.size, dims: widths[3] };
+}
+
+/** A tenth of the examples, at least one, chosen by the seed, and the others. */
+function setAside(dataset: Dataset, seed: number): readonly [Dataset, Dataset] {
+  if (dataset.size < 2) return [dataset, dataset];
+  const order = stream(seed, "held out").permutation(dataset.size);
+  const count = Math.ceil(dataset.size / 10);
+  return [subset(dataset, order.subarray(count).sort()), subset(dataset, order.subarray(0, count).sort())];
+}
+
+/** Features [B, 128] and logits [B, outputs] of images [B, C, H, W] in [−1, 1]. */
+function build(images: Expr, outputs: number) {
+  const scope = createScope();
+  const layer = (i: number, x: Expr) => {
+    const s = scope.at(`layer${i}`);
+    return norm(s.at("norm"), conv(s.at("conv"), x, { outChannels: widths[i] })).silu();
+  };
+  const side = Math.max(images.shape[2], images.shape[3]);
+  let x = layer(1, layer(0, tiles(images, Math.max(1, Math.round(side / tilesPerSide)))));
+  for (const i of [2, 3]) x = layer(i, padded(x, 2).avgPool(2));
+  const features = linear(scope.at("features"), x.reshape([x.shape[0], -1]), widths[3]).silu();
+  return { features, logits: linear(scope.at("out"), features, outputs), parameters: scope.parameters };
+}
+
+/** Tiles of p × p pixels as channels: [B, C, H, W] → [B, C p², ⌈H/p⌉, ⌈W/p⌉]. */
+function tiles(images: Expr, p: number): Expr {
+  if (p === 1) return images;
+  const [b, c, h, w] = padded(images, p).shape;
+  const cut = padded(images, p).reshape([b, c, h / p, p, w / p, p]);
+  return cut.transpose([0, 1, 3, 5, 2, 4]).reshape([b, c * p * p, h / p, w / p]);
+}
+
+/** Zeros below and to the right, up to multiples of `factor`. */
+function padded(x: Expr, factor: number): Expr {
+  const [, , h, w] = x.shape;
+  return x.pad([0, 0, 0, 0], [0, 0, (factor - (h % factor)) % factor, (factor - (w % factor)) % factor]);
+}
+
+/** One update of all parameters as a program. */
+async function compileStep(shape: readonly number[], outputs: number, options: CompileOptions) {
+  const { logits, parameters } = build(input("images", [batch, ...shape]), outputs);
+  const answers = input("answers", [batch, outputs]);
+  // −ln softmax(logits)[answer], the largest logit taken out first.
+  const shifted = logits.sub(logits.max([1]));
+  const chosen = shifted.mul(answers).sum([1]);
+  const losses = shifted.exp().sum([1]).log().sub(chosen);
+  const mean = losses.sum().mul(1 / batch);
+  const flat = (name: string) => input(name, [parameterCount(parameters)]);
+  const before = { params: flat("params"), mean: flat("mean"), square: flat("square") };
+  const [loss, gradient] = flatten([mean, flatGradient(mean, parameters)], parameters, before.params);
+  const after = adam(optimizer, before, gradient, adamRates());
+  const carried = {
+    params: { before: before.params, after: after.params },
+    mean: { before: before.mean, after: after.mean },
+    square: { before: before.square, after: after.square },
+  };
+  const stateful = await compileStateful(carried, { loss }, options);
+  return Object.assign(stateful, { parameters });
+}
+
+/** Turns each image of a batch in its own way, in place, and says which. */
+function turnAll(x: Float32Array, shape: readonly [number, number, number], seed: number, position: number) {
+  const stride = elements(shape);
+  return Int32Array.from({ length: x.length / stride }, (_, i) => {
+    const way = stream(seed, "turn", position + i).integer(turns);
+    turn(x.subarray(i * stride, (i + 1) * stride), shape, way);
+    return way;
+  });
+}
+
+function oneHot(answers: ArrayLike<number>, outputs: number): Float32Array {
+  const rows = new Float32Array(answers.length * outputs);
+  for (let i = 0; i < answers.length; i++) rows[i * outputs + answers[i]] = 1;
+  return rows;
+}
+
+async function score(logits: Expr, test: Dataset, task: ClassifierTask, seed: number, options: CompileOptions) {
+  const program = await compile({ logits }, options);
+  const shape = imageShape("features auto", test.shape);
+  const assemble = batches(test, { seed, order: (position) => position % test.size });
+  let right = 0;
+  try {
+    for (let start = 0; start < test.size; start += batch) {
+      const { x, labels } = assemble(start, batch);
+      const answers = task === "classes" ? labels! : turnAll(x, shape, seed + 1, start);
+      const { logits: rows } = await program.run({ images: x });
+      const outputs = rows.length / batch;
+      for (let i = 0; i < Math.min(batch, test.size - start); i++) {
+        const row = rows.subarray(i * outputs, (i + 1) * outputs);
+        if (row.indexOf(Math.max(...row)) === answers[i]) right++;
+      }
+    }
+  } finally {
+    await program.close();
+  }
+  return right / test.size;
+}

@@ -1,0 +1,49 @@
+/** Judging generated examples: feature networks, metrics with intervals, and what a number was made with. */
+export {
+  type ClassifierOptions,
+  type ClassifierStep,
+  type ClassifierTask,
+  type TrainedClassifier,
+  trainClassifier,
+} from "./classifier.ts";
+export { areImages, type Examples, examplesAt, examplesOf, type Images, sliceExamples } from "./examples.ts";
+export {
+  type Extracted,
+  type Extractor,
+  type ExtractorRecord,
+  networkExtractor,
+  plainExtractor,
+  type Rows,
+} from "./extractor.ts";
+export {
+  type FeatureHints,
+  type FeatureSpec,
+  featureSpec,
+  layoutNames,
+  parseHints,
+  type Role,
+  roles,
+} from "./feature-spec.ts";
+export { type Measurement, measure } from "./measure.ts";
+export {
+  chooseMetrics,
+  type Figure,
+  type MetricEntry,
+  type MetricName,
+  metricNames,
+  metricTable,
+  type Need,
+  parseMetrics,
+} from "./metric-table.ts";
+export { cautions, incomparable, type Protocol } from "./protocol.ts";
+export {
+  joined,
+  type Reference,
+  type ReferenceProgress,
+  type ReferenceRecord,
+  referenceOf,
+  type Seen,
+  see,
+  sliceSeen,
+} from "./reference.ts";
+export { type Resize, type Resizer, resizeNames, resizer } from "./resize.ts";
