@@ -1,8 +1,10 @@
 /** Every command of the command line, by name. */
 import type { Command } from "./command.ts";
 import { explain } from "./explain.ts";
+import { likelihood } from "./likelihood.ts";
 import { quickstart } from "./quickstart.ts";
 import { sample } from "./sample.ts";
+import { steps } from "./steps.ts";
 import { train } from "./train.ts";
 
-export const commands: Readonly<Record<string, Command>> = { quickstart, train, sample, explain };
+export const commands: Readonly<Record<string, Command>> = { quickstart, train, sample, steps, likelihood, explain };

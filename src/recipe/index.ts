@@ -13,5 +13,13 @@ export {
   trainerOf,
 } from "./recipe.ts";
 export { factsOf, resolveRecipe } from "./resolve.ts";
+export {
+  type Estimate,
+  type LikelihoodProgress,
+  type RunLikelihood,
+  type RunLikelihoodRequest,
+  runLikelihood,
+} from "./run-likelihood.ts";
 export { type Levels, type SamplingPlan, samplingPlan, sigmasOf, trainedLevels, usualLevels } from "./sampling-plan.ts";
+export { type PlannedGrid, type StepSelection, type StepSelectionRequest, selectSteps } from "./step-selection.ts";
 export { evenBatch, type TrainedModel, trainedModel } from "./trained.ts";

@@ -27,18 +27,23 @@ export interface MeasureOptions {
   readonly batch: number;
   /** The Φ of the decoder's discretised Gaussian; "tanh" by default, as in the published bounds. */
   readonly cdf?: DiscretizedCdf;
+  /**
+   * "bytes" by default: 8-bit data in [−1, 1], a discretised Gaussian, x̂₀ clipped. "density" is for other data: x̂₀ as it
+   * is, and the density of a Gaussian.
+   */
+  readonly decoder?: "bytes" | "density";
 }
 
 /**
- * Measures a model on 8-bit data in [−1, 1] at every node, one evaluation each: all that the T²/2 costs need. x̂₀ is clipped.
+ * Measures a model on data at every node, one evaluation each: all that the T²/2 costs need.
  * The decoder's variance is 1 − ᾱ, except at node 1, where it is the posterior variance of the step above, as in DDPM.
  */
 export async function* measureNodes(
   denoise: Denoise,
   x: Float64Array,
-  { alphasCumprod, noise, batch, cdf = "tanh" }: MeasureOptions,
+  { alphasCumprod, noise, batch, cdf = "tanh", decoder = "bytes" }: MeasureOptions,
 ): AsyncGenerator<NodeQuality> {
-  const limited = clipped(denoise);
+  const limited = decoder === "bytes" ? clipped(denoise) : denoise;
   for (let node = 1; node <= alphasCumprod.length; node++)
     if (!(alphasCumprod[node - 1] > 0 && alphasCumprod[node - 1] < 1))
       throw new ConfigError(
@@ -51,8 +56,12 @@ export async function* measureNodes(
     const logScale = Math.log(decoderVariance(alphasCumprod, node)) / 2;
     let [squared, logs] = [0, 0];
     for (let i = 0; i < x.length; i++) {
-      squared += (x[i] - denoised[i]) ** 2;
-      logs += discretizedLogLikelihood(x[i], denoised[i], logScale, { cdf });
+      const error = x[i] - denoised[i];
+      squared += error ** 2;
+      logs +=
+        decoder === "bytes"
+          ? discretizedLogLikelihood(x[i], denoised[i], logScale, { cdf })
+          : -(error ** 2 * Math.exp(-2 * logScale) + Math.log(2 * Math.PI)) / 2 - logScale;
     }
     yield { node, reconstruction: squared / batch, decoderNll: -logs / batch };
   }

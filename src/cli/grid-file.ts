@@ -1,0 +1,34 @@
+/** Files of noise levels, as `ornstein steps` writes them. */
+import { readFileSync } from "node:fs";
+import { ConfigError } from "../errors/index.ts";
+
+export const gridFileFormat = "ornstein steps 1";
+
+/** The levels for so many steps in a file: of `ornstein steps`, or a plain JSON list of falling numbers above 0. */
+export function readGridFile(path: string, steps: number | undefined): readonly number[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new ConfigError(`--grid: ${path}: cannot be read: ${cause instanceof Error ? cause.message : cause}.`, {
+      cause,
+    });
+  }
+  if (isLevels(parsed)) return parsed;
+  const { format, grids } = (parsed ?? {}) as { readonly format?: unknown; readonly grids?: Record<string, unknown> };
+  if (format !== gridFileFormat || typeof grids !== "object" || grids === null)
+    throw new ConfigError(`--grid: ${path}: must be a list of noise levels, or a file that ornstein steps wrote.`);
+  const counts = Object.keys(grids);
+  const wanted = steps === undefined && counts.length === 1 ? counts[0] : String(steps);
+  const grid = Object.hasOwn(grids, wanted) ? (grids[wanted] as { readonly sigmas?: unknown }) : undefined;
+  if (!grid)
+    throw new ConfigError(
+      `--grid: ${path}: has grids of ${counts.join(", ")} steps; --steps is ${steps ?? "left out"}.`,
+    );
+  if (!isLevels(grid.sigmas))
+    throw new ConfigError(`--grid: ${path}: the levels of ${wanted} steps are not numbers above 0.`);
+  return grid.sigmas;
+}
+
+const isLevels = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) && value.length > 0 && value.every((v) => typeof v === "number" && v > 0 && Number.isFinite(v));

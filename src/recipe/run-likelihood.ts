@@ -1,0 +1,170 @@
+/** The likelihood of data under a trained model, by its probability-flow ODE. */
+import { batches, type Dataset, elements, order, pixelConventions } from "../data/index.ts";
+import { priorLogDensity } from "../diffusion/index.ts";
+import { ConfigError } from "../errors/index.ts";
+import { stream } from "../random/index.ts";
+import { bitsPerDim, bitsPerDimOffset, likelihoodSteps, natsPerDim, type Trace } from "../sampling/index.ts";
+import { startStd, usualLevels } from "./sampling-plan.ts";
+import { evenBatch, type TrainedModel } from "./trained.ts";
+
+export interface RunLikelihoodRequest {
+  /** Examples, chosen at random by the seed. */
+  readonly count: number;
+  readonly seed: number;
+  /** Draws of the dequantisation noise for each example, over which its likelihood is averaged; 1 by default. */
+  readonly passes?: number;
+  /** Hutchinson probes of each, 1 by default; "exact" takes as many products as there are dimensions. */
+  readonly probes?: number | "exact";
+  /** What probes are made of: ±1 (default, least variance) or normal numbers. */
+  readonly probe?: "rademacher" | "gaussian";
+  /** Tolerance of the ODE solver, relative and absolute; 1e-5 by default. */
+  readonly tolerance?: number;
+  /** Leaves the classes out of a model that knows them. */
+  readonly unconditional?: boolean;
+  /** Most rows in one call of the network; 64 by default. */
+  readonly batch?: number;
+}
+
+/** How far it has come: the share of all work. */
+export interface LikelihoodProgress {
+  readonly share: number;
+  readonly evaluations: number;
+}
+
+/** A mean over examples, with its standard error. */
+export interface Estimate {
+  readonly mean: number;
+  readonly error: number;
+}
+
+export interface RunLikelihood {
+  /** −ln p/D of the data as the model sees them. */
+  readonly natsPerDim: Estimate;
+  /** For data that were bytes: natsPerDim/ln 2 + offset. */
+  readonly bitsPerDim?: Estimate;
+  readonly offset?: number;
+  /** −ln p/D of each example. */
+  readonly examples: Float64Array;
+  readonly dims: number;
+  /** The noise levels that the flow runs between. */
+  readonly sigmaMin: number;
+  readonly sigmaMax: number;
+  readonly evaluations: number;
+}
+
+/** Beyond this many dimensions the exact divergence is not offered. */
+const mostExact = 256;
+
+/**
+ * −ln p of examples, in nats and bits a dimension. Images whose values are all bytes are dequantised with uniform noise;
+ * other data are taken as they are, and have no bits. The density is that of x plus noise of the lowest level.
+ */
+export async function* runLikelihood(
+  model: TrainedModel,
+  dataset: Dataset,
+  request: RunLikelihoodRequest,
+): AsyncGenerator<LikelihoodProgress, RunLikelihood, void> {
+  const { count, seed, passes = 1, probes = 1, probe = "rademacher", tolerance = 1e-5, unconditional } = request;
+  const { dims } = model;
+  if (elements(dataset.shape) !== dims || dataset.shape.join() !== model.facts.shape.join())
+    throw new ConfigError(`likelihood: examples are [${dataset.shape}] (the model takes [${model.facts.shape}]).`);
+  if (count > dataset.size)
+    throw new ConfigError(`likelihood: ${count} examples of ${dataset.name} (it has ${dataset.size}).`);
+  if (probes === "exact" && dims > mostExact)
+    throw new ConfigError(
+      `likelihood: the exact divergence takes ${dims} products at every evaluation (up to ${mostExact}). Use probes.`,
+    );
+  const assemble = batches(dataset, { seed, order: order(seed, dataset.size) });
+  const quantised = dataset.shape.length === 3 && isBytes(assemble(0, Math.min(count, 16)).x);
+  const { sigmaMin, sigmaMax } = usualLevels(model.recipe);
+  const priorStd = startStd(model.recipe, sigmaMax);
+  const total = count * passes;
+  const batch = evenBatch(total, request.batch ?? 64);
+  const denoiser = await model.denoiser(batch);
+  const callsBefore = model.calls;
+  const examples = new Float64Array(count);
+  const [from, to] = [Math.log(sigmaMin), Math.log(sigmaMax)];
+
+  for (let start = 0; start < total; start += batch) {
+    // A last batch that is not full repeats what there was, and forgets it.
+    const items = Array.from({ length: batch }, (_, i) => (start + i) % total);
+    const x = new Float64Array(batch * dims);
+    const labels: (number | undefined)[] = [];
+    for (const [row, item] of items.entries()) {
+      const { x: one, labels: label } = assemble(item % count, 1);
+      const into = x.subarray(row * dims, (row + 1) * dims);
+      if (quantised) dequantised(one, stream(seed, "dequantisation", item).fillUniform(new Float64Array(dims)), into);
+      else into.set(one);
+      labels.push(model.classes > 0 && !unconditional ? label?.[0] : undefined);
+    }
+    const product = denoiser.denoiseAndProduct(labels);
+    const trace: Trace =
+      probes === "exact"
+        ? { type: "exact", product }
+        : {
+            type: "probes",
+            product,
+            probes: Array.from({ length: probes }, (_, k) => probeOf(seed, probe, k, items, dims)),
+          };
+    const level = (sigma: number) => ({ alpha: 1, sigma });
+    const options = { start: level(sigmaMin), end: level(sigmaMax), priorStd, batch, trace };
+    const steps = likelihoodSteps(denoiser.denoise(labels), x, { ...options, rtol: tolerance, atol: tolerance });
+    for await (const { sigma, z, deltaLogProb } of steps) {
+      const share = Math.min(1, (start + (batch * (Math.log(sigma) - from)) / (to - from)) / total);
+      yield { share, evaluations: model.calls - callsBefore };
+      if (Math.log(sigma) < to) continue;
+      const prior = priorLogDensity(z, dims, priorStd);
+      for (let row = 0; row < Math.min(batch, total - start); row++)
+        examples[(start + row) % count] += natsPerDim(prior[row] + deltaLogProb[row], dims) / passes;
+    }
+  }
+  const nats = estimate(examples);
+  return {
+    natsPerDim: nats,
+    ...(quantised && {
+      bitsPerDim: { mean: bitsPerDim(-nats.mean * dims, dims), error: nats.error / Math.LN2 },
+      offset: bitsPerDimOffset(),
+    }),
+    examples,
+    dims,
+    sigmaMin,
+    sigmaMax,
+    evaluations: model.calls - callsBefore,
+  };
+}
+
+/** Whether all values are byte/127.5 − 1. */
+export const isBytes = (x: Float32Array): boolean =>
+  x.every((value) => Math.abs((value + 1) * 127.5 - Math.round((value + 1) * 127.5)) < 1e-3);
+
+/** Writes the images with every byte moved to a point of its bin of [−1, 1]. */
+function dequantised(image: Float32Array, uniforms: Float64Array, into: Float64Array): void {
+  const { toByte } = pixelConventions.edm;
+  const { toFloat } = pixelConventions["uniform-dequantization"];
+  for (let i = 0; i < image.length; i++) into[i] = toFloat(toByte(image[i]), uniforms[i]);
+}
+
+/** The probe of each item, from that item's own stream. */
+function probeOf(
+  seed: number,
+  kind: "rademacher" | "gaussian",
+  which: number,
+  items: readonly number[],
+  dims: number,
+): Float64Array {
+  const out = new Float64Array(items.length * dims);
+  for (const [row, item] of items.entries()) {
+    const own = stream(seed, `probe ${which}`, item);
+    const into = out.subarray(row * dims, (row + 1) * dims);
+    if (kind === "gaussian") own.fillNormal(into);
+    else for (let i = 0; i < dims; i++) into[i] = own.uniform() < 0.5 ? -1 : 1;
+  }
+  return out;
+}
+
+function estimate(values: Float64Array): Estimate {
+  const n = values.length;
+  const mean = values.reduce((sum, v) => sum + v, 0) / n;
+  const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+  return { mean, error: n > 1 ? Math.sqrt(squares / (n - 1) / n) : Number.NaN };
+}

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { datasetFromArray } from "../../src/data/index.ts";
+import { defineRecipe, modelOf, runLikelihood, setField, trainedModel } from "../../src/recipe/index.ts";
+import { RunFolder } from "../../src/runs/index.ts";
+import { flatFromCheckpoint, networkOf } from "../../src/training/index.ts";
+import { tinyImages } from "../training/tiny.ts";
+import { inProcess, tinyRun } from "./command-line.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "ornstein-likelihood-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const run = join(folder, "run");
+
+before(async () => {
+  const made = await inProcess(["train", ...tinyRun, "--duration", "1600", "--out", run]);
+  assert.equal(made.code, 0, made.stderr);
+});
+
+const measured = async (...flags: string[]) => {
+  const { code, stdout, stderr } = await inProcess(["likelihood", run, "--n", "20", "--json", ...flags]);
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+};
+
+test("likelihood of points is in nats, and probes agree with the exact divergence", async () => {
+  const exact = await measured("--exact");
+  assert.equal(exact.dims, 2);
+  assert.equal(exact.bitsPerDim, undefined);
+  assert.ok(exact.natsPerDim.error > 0);
+  assert.deepEqual((await measured("--exact", "--batch", "20")).natsPerDim, exact.natsPerDim);
+  for (const probe of ["rademacher", "gaussian"]) {
+    const probed = await measured("--probes", "8", "--probe", probe);
+    assert.ok(Math.abs(probed.natsPerDim.mean - exact.natsPerDim.mean) < 0.5, JSON.stringify(probed));
+  }
+  const { stdout } = await inProcess(["likelihood", run, "--n", "5", "--exact"]);
+  assert.match(stdout, /moons points test: 5 examples, exact divergence, σ from 0\.002 to 80/);
+  assert.match(stdout, /nats\/dim .* ± .* −ln p\/D in the data's own units, D = 2/);
+});
+
+const finished = async <T>(generator: AsyncGenerator<unknown, T>): Promise<T> => {
+  for (;;) {
+    const next = await generator.next();
+    if (next.done) return next.value;
+  }
+};
+
+test("the density of a trained model of points integrates to 1", async () => {
+  const opened = RunFolder.open(run);
+  const { recipe, data } = opened.describe();
+  const { checkpoint, path } = opened.load();
+  const { parameters } = networkOf(modelOf(recipe, data));
+  const model = trainedModel(recipe, data, flatFromCheckpoint(parameters, checkpoint.tensors, "ema", path));
+  const [side, cell] = [24, 0.5];
+  const values = new Float64Array(2 * side * side);
+  for (let i = 0; i < side * side; i++) {
+    values[2 * i] = (Math.floor(i / side) - (side - 1) / 2) * cell;
+    values[2 * i + 1] = ((i % side) - (side - 1) / 2) * cell;
+  }
+  const dataset = datasetFromArray({ name: "a square", shape: [2], values });
+  const request = { count: side * side, seed: 0, probes: "exact", tolerance: 1e-4, batch: side * side } as const;
+  const { examples } = await finished(runLikelihood(model, dataset, request));
+  await model.close();
+  const mass = examples.reduce((sum, nats) => sum + Math.exp(-2 * nats) * cell ** 2, 0);
+  assert.ok(Math.abs(mass - 1) < 0.05, `mass ${mass}`);
+});
+
+test("bytes are dequantised and have bits a dimension: nats/ln 2 + 7", async () => {
+  const recipe = tinyImages("edm");
+  const facts = { shape: [1, 8, 8], classes: 0 };
+  const unlabelled = defineRecipe(setField(recipe, "model.conditional=false"));
+  const { parameters } = networkOf(modelOf(unlabelled, facts));
+  const count = parameters.reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0);
+  const model = trainedModel(unlabelled, facts, new Float32Array(count)); // F = 0: the best denoiser of N(0, σ_data²)
+  const values = Float32Array.from({ length: 5 * 64 }, (_, i) => ((i * 97) % 256) / 127.5 - 1);
+  const dataset = datasetFromArray({ name: "bytes", shape: [1, 8, 8], values });
+  const all = { count: 5, seed: 0, passes: 3, batch: 4 };
+  const { bitsPerDim, natsPerDim, offset, examples } = await finished(runLikelihood(model, dataset, all));
+  assert.equal(offset, 7);
+  assert.ok(bitsPerDim && Math.abs(bitsPerDim.mean - (natsPerDim.mean / Math.LN2 + 7)) < 1e-12);
+  // The exact cross-entropy of uniform bytes under N(0, 0.5²): variance 1/3.
+  const expected = Math.log(2 * Math.PI * 0.25) / 2 + 1 / 3 / (2 * 0.25);
+  assert.ok(Math.abs(natsPerDim.mean - expected) < 0.05, `${natsPerDim.mean} ${expected}`);
+  assert.equal(examples.length, 5);
+  await model.close();
+});
+
+test("what cannot be measured is refused", async () => {
+  const refused = async (pattern: RegExp, ...flags: string[]) => {
+    const { code, stderr } = await inProcess(["likelihood", ...flags]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, pattern);
+  };
+  await refused(/trained without labels/, run, "--unconditional");
+  await refused(/2000 examples of .* \(it has 100\)/, run, "--n", "2000");
+  await refused(/is no run/, join(folder, "nothing"));
+});

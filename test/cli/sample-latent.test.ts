@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { samplingFlags, samplingOf } from "../../src/cli/sampling-flags.ts";
+import { preset } from "../../src/recipe/index.ts";
+import { inProcess, tinyRun } from "./command-line.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "ornstein-sample-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const run = join(folder, "run");
+
+before(async () => {
+  const made = await inProcess(["train", ...tinyRun, "--duration", "160", "--out", run]);
+  assert.equal(made.code, 0, made.stderr);
+});
+
+test("strips between two starts", async () => {
+  const out = join(folder, "strips.png");
+  const { code, stdout, stderr } = await inProcess(["sample", run, "--n", "3", "--interpolate", "5", "--out", out]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^15 samples/);
+  assert.ok(existsSync(out));
+});
+
+test("flags become fields of the recipe's sampling", () => {
+  const none = Object.fromEntries(
+    Object.entries(samplingFlags).map(([name, { type }]) => [
+      name,
+      type === "strings" ? [] : type === "boolean" ? false : undefined,
+    ]),
+  ) as unknown as Parameters<typeof samplingOf>[1];
+  const edm = { ...preset("edm"), data: { ...preset("edm").data, sigmaData: 0.5 } };
+  const of = (flags: Partial<typeof none>) => samplingOf(edm, { ...none, ...flags });
+  assert.deepEqual(of({}), edm.sampling);
+  assert.deepEqual(of({ churn: 30, option: ["sNoise=1.003"], rho: 3 }), {
+    ...edm.sampling,
+    options: { sChurn: 30, sNoise: 1.003 },
+    grid: { ...edm.sampling.grid, rho: 3 },
+  });
+  assert.deepEqual(of({ grid: "exponential", sigmaMax: 40 }).grid, {
+    type: "exponential",
+    sigmaMin: 0.002,
+    sigmaMax: 40,
+  });
+  assert.deepEqual(of({ guidance: 2, guidanceInterval: "0.2,5", guidanceRescale: 0.7 }).guidance, {
+    scale: 2,
+    interval: [0.2, 5],
+    rescale: 0.7,
+  });
+  assert.deepEqual(of({ epsilonScale: "1e-5,1.001" }).epsilonScale, { slope: 1e-5, offset: 1.001 });
+  assert.deepEqual(of({ option: ["variance=fixed-large"] }).options, { variance: "fixed-large" });
+});
+
+describe("what cannot be drawn is refused with the reason", () => {
+  const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
+    "strips of a stochastic sampler": [
+      ["--interpolate", "4", "--sampler", "ancestral"],
+      /ancestral adds noise on the way, so that its start does not decide the sample/,
+    ],
+    "an option of another sampler": [["--option", "eta=1"], /heun: option: must be one of .*got "eta"/],
+    "no assignment": [["--option", "eta"], /--option: must be NAME=VALUE/],
+    "churn that the sampler has not": [["--sampler", "ddim", "--churn", "5"], /ddim: option: must be .*got "sChurn"/],
+    "a grid beyond training": [["--sigma-max", "5000"], /noise level 5000 lies outside the levels that the model was/],
+    "rho of a grid without": [["--grid", "exponential", "--rho", "3"], /a grid of exponential has no rho/],
+    "timesteps of no process": [["--grid", "trailing"], /"timesteps" needs an objective with a discrete schedule/],
+    "too few steps": [["--sampler", "dpm-fast", "--steps", "1"], /dpm-fast needs at least 2 steps; got 1/],
+    "an interval without a weight": [["--guidance-interval", "1,2"], /need --guidance, its weight/],
+    "guidance without labels": [["--guidance", "2"], /trained without labels/],
+    "a temperature of nothing": [["--temperature", "0"], /temperature must be above 0; got 0/],
+    "an epsilon scale of words": [["--epsilon-scale", "some"], /--epsilon-scale: must be a number above 0/],
+  };
+  for (const [name, [flags, pattern]] of Object.entries(cases))
+    test(name, async () => {
+      const { code, stderr } = await inProcess(["sample", run, ...flags]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, pattern);
+    });
+});

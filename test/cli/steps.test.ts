@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { datasetFromArray, subset } from "../../src/data/index.ts";
+import { parameterCount } from "../../src/nn/index.ts";
+import { normals } from "../../src/random/index.ts";
+import { modelOf, selectSteps, trainedModel } from "../../src/recipe/index.ts";
+import { networkOf } from "../../src/training/index.ts";
+import { tinyImages } from "../training/tiny.ts";
+import { inProcess, tinyRun } from "./command-line.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "ornstein-steps-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const run = join(folder, "run");
+const file = join(folder, "grid.json");
+
+before(async () => {
+  const made = await inProcess(["train", ...tinyRun, "--duration", "1600", "--out", run]);
+  assert.equal(made.code, 0, made.stderr);
+});
+
+test("plans beat every usual grid, and draw samples", async () => {
+  const flags = ["--n", "32", "--levels", "40", "--budget", "3,6,12", "--out", file, "--json"];
+  const { code, stdout, stderr } = await inProcess(["steps", run, ...flags]);
+  assert.equal(code, 0, stderr);
+  const records = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    records.map(({ steps, sigmas }) => [steps, sigmas.length]),
+    [3, 6, 12].map((k) => [k, k]),
+  );
+  for (const { bound, usual, unit, sigmas } of records) {
+    assert.equal(unit, "nats/dim");
+    assert.ok(Object.keys(usual).length >= 3);
+    for (const other of Object.values<{ bound: number }>(usual)) assert.ok(bound <= other.bound + 1e-9);
+    assert.ok(sigmas.every((sigma: number, i: number) => i === 0 || sigma < sigmas[i - 1]));
+  }
+  assert.deepEqual(JSON.parse(readFileSync(file, "utf8")).grids[6].sigmas, records[1].sigmas);
+  const drawn = await inProcess([
+    ...["sample", run, "--grid", file, "--steps", "6", "--sampler", "ddim", "--n", "4"],
+    ...["--out", join(folder, "a.png")],
+  ]);
+  assert.equal(drawn.code, 0, drawn.stderr);
+  assert.match(drawn.stdout, /6 network calls/);
+});
+
+test("a discrete process is planned over its timesteps, and the plan holds on data that it did not see", async () => {
+  const recipe = tinyImages("ddpm", 'objective.schedule.table={"type":"linear-scaled","steps":40}');
+  const fitting = { ...recipe, objective: { ...recipe.objective, timesteps: { type: "uniform-steps", steps: 40 } } };
+  const facts = { shape: [1, 8, 8], classes: 3 };
+  const count = parameterCount(networkOf(modelOf(fitting as typeof recipe, facts)).parameters);
+  const params = Float32Array.from(normals(0, "parameters", 0, count), (v) => v / 20);
+  const model = trainedModel(fitting as typeof recipe, facts, params);
+  const values = Float32Array.from(normals(1, "images", 0, 24 * 64), (v) =>
+    Math.min(1, Math.max(-1, Math.round(128 + 50 * v) / 127.5 - 1)),
+  );
+  const images = datasetFromArray({
+    name: "images",
+    shape: [1, 8, 8],
+    values,
+    labels: Array.from({ length: 24 }, (_, i) => i % 3),
+  });
+  const halves = [0, 12].map((from) =>
+    subset(
+      images,
+      Array.from({ length: 12 }, (_, i) => from + i),
+    ),
+  );
+  const [seen, unseen] = await Promise.all(
+    halves.map(async (half) => {
+      const selecting = selectSteps(model, half, { count: 12, seed: 0, maxSteps: 20 });
+      for (;;) {
+        const next = await selecting.next();
+        if (next.done) return next.value;
+      }
+    }),
+  );
+  assert.equal(seen.levels.length, 40);
+  assert.equal(seen.unit, "bits/dim");
+  assert.equal(model.calls, 80);
+  for (const steps of [5, 10, 20]) {
+    const { sigmas } = seen.best(steps);
+    const bound = unseen.bound(sigmas);
+    assert.ok(bound !== undefined && unseen.best(steps).bound <= bound);
+    for (const [name, other] of Object.entries(unseen.usual(steps)))
+      assert.ok(bound <= other.bound, `${steps} steps: ${bound} but ${name} ${other.bound}`);
+  }
+  await model.close();
+});
+
+test("grids that cannot be read or used are refused", async () => {
+  const refused = async (pattern: RegExp, ...args: string[]) => {
+    const { code, stderr } = await inProcess(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, pattern);
+  };
+  const broken = join(folder, "broken.json");
+  writeFileSync(broken, '{"grids":{}}');
+  await refused(/has grids of 3, 6, 12 steps; --steps is 7/, "sample", run, "--grid", file, "--steps", "7");
+  await refused(/must be a list of noise levels, or a file that ornstein steps wrote/, "sample", run, "--grid", broken);
+  await refused(/--grid: must be one of karras.*got "karas"/, "sample", run, "--grid", "karas");
+  await refused(/--budget: must be whole numbers such as/, "steps", run, "--budget", "many");
+  await refused(
+    /a budget of 50 steps from 10 noise levels/,
+    "steps",
+    run,
+    "--n",
+    "9",
+    "--budget",
+    "50",
+    "--levels",
+    "10",
+  );
+});
