@@ -29,6 +29,4 @@ if (!(name in tasks)) {
 }
 ensure();
 const command = tasks[name](args);
-// See src/cli/main.ts.
-const env = { ORT_DISABLE_TELEMETRY: "1", ...process.env };
-if (command) process.exit(spawnSync(process.execPath, command, { cwd: root, env, stdio: "inherit" }).status ?? 1);
+if (command) process.exit(spawnSync(process.execPath, command, { cwd: root, stdio: "inherit" }).status ?? 1);
