@@ -243,11 +243,11 @@ const presets = {
     recipe: adm({ ...bernoulli, noise: { perturbation: 0.1 } }),
   },
   "edm-aot": {
-    summary: "edm without labels, noise matched by transport in pools of 512 (S2)",
+    summary: "edm without labels, noise matched by transport in pools of 512 (Kim et al. 2024)",
     recipe: matched({ ...edm, model: { ...edm.model, conditional: false } }, { pool: 512, classWise: false }),
   },
   "edm-aot-cond": {
-    summary: "edm, noise matched by transport within classes, pools of 2048 (S2)",
+    summary: "edm, noise matched by transport within classes, pools of 2048 (Kim et al. 2024)",
     recipe: matched(edm, { pool: 2048 }),
   },
   "flow-ot": {

@@ -11,7 +11,7 @@ interface CouplingOptions {
   /** Each example's own noise. */
   independent: Record<never, never>;
   /**
-   * Approximated optimal transport (S2, Algorithms 1 and 2): the examples of a pool of `pool` consecutive positions
+   * Approximated optimal transport (Kim et al. 2024, Algorithms 1 and 2): the examples of a pool of `pool` consecutive positions
    * exchange their noises so that the total distance is least. Of labelled data only within classes, unless `classWise`
    * is false: otherwise noise would say something about the label. The paper's pools are 512, and 2048 with classes.
    */
