@@ -1,18 +1,38 @@
-/** `ornstein explain`: what a recipe is and what it takes. */
+/** `ornstein explain`: what a recipe is, what it really optimises, and what it takes. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { compareObjectives, profileOf } from "../analysis/index.ts";
 import type { Dataset } from "../data/index.ts";
-import { type Expense, expenseOf, measureSpeed, presetSummaries, type Recipe, type Speed } from "../recipe/index.ts";
+import {
+  type Expense,
+  expenseOf,
+  measureSpeed,
+  objectiveOf,
+  presetSummaries,
+  type Recipe,
+  type Speed,
+} from "../recipe/index.ts";
+import { writePlot } from "../runs/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { command, type Terminal } from "./command.ts";
-import { prepare, recipeFlags } from "./recipes.ts";
+import { comparisonText, objectiveLines, objectivePlots } from "./objective.ts";
+import { prepare, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, bytes, duration, flops } from "./terminal.ts";
 
 export const explain = command({
   name: "explain",
-  summary: "Say what a recipe takes: size, work, memory and time here; or list the presets.",
+  summary: "Say what a recipe optimises and takes: weighting, size, work, time here; or list the presets.",
   argument: { name: "RECIPE", help: "A preset's name or a JSON file; left out: all presets", required: false },
-  examples: ["explain", "explain first-picture", "explain edm --data emoji --set model.network.modelChannels=64"],
+  examples: [
+    "explain",
+    "explain first-picture",
+    "explain flow --against v-cosine --out plots",
+    "explain edm --data emoji --set model.network.modelChannels=64",
+  ],
   flags: {
     ...recipeFlags,
+    against: { type: "string", value: "RECIPE", help: "Compare what counts with another recipe" },
+    out: { type: "string", value: "DIR", help: "Folder for plots of schedule, density and weighting (SVG and PNG)" },
     device: { type: "choice", choices: devices, default: "cpu", help: "Where to measure" },
     threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
     noMeasure: { type: "boolean", help: "Do not run a few steps to see how long they take" },
@@ -22,15 +42,32 @@ export const explain = command({
     const { recipe, dataset, facts } = await prepare(name, flags, terminal);
     const expense = expenseOf(recipe, facts);
     for (const line of description(name, recipe, dataset, expense)) terminal.print(line);
+    const objective = objectiveOf(recipe);
+    for (const [title, text] of objectiveLines(objective)) terminal.print(row(title, text));
+    const { rise, mixture } = profileOf(objective);
+    const bound = { monotonic: mixture !== undefined, rise, massAtZero: mixture?.massAtZero };
+    // The other recipe is taken to be for the same data.
+    const { sigmaData } = recipe.data;
+    const other = flags.against === undefined ? undefined : readRecipe(flags.against);
+    const against = other && objectiveOf({ ...other, data: { ...other.data, sigmaData } });
+    const comparison = against && compareObjectives(objective, against);
+    if (comparison) terminal.print(row("against", `${flags.against}: ${comparisonText(comparison)}`));
+    if (flags.out !== undefined) {
+      mkdirSync(flags.out, { recursive: true });
+      const named = { [name]: objective, ...(against && { [flags.against ?? ""]: against }) };
+      for (const [plot, svg] of Object.entries(objectivePlots(named)))
+        for (const path of await writePlot(join(flags.out, plot), svg)) terminal.say(`wrote ${path}`);
+    }
+    const explained = { name, recipe, data: facts, expense, bound, ...(comparison && { comparison }) };
     if (flags.noMeasure) {
-      terminal.record({ name, recipe, data: facts, expense });
+      terminal.record(explained);
       return;
     }
     terminal.progress("measuring a few steps…");
     const speed = await measureSpeed(recipe, facts, { threads: flags.threads, device: flags.device as Device });
     const memory = process.resourceUsage().maxRSS * 1024;
     terminal.print(row("here", measured(recipe, expense, speed, memory)));
-    terminal.record({ name, recipe, data: facts, expense, speed, memory });
+    terminal.record({ ...explained, speed, memory });
   },
 });
 

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { expenseOf, type Recipe, samplingPlan } from "../recipe/index.ts";
+import { expenseOf, objectiveOf, type Recipe, samplingPlan } from "../recipe/index.ts";
 import { type Ending, RunFolder, type TrainRunOptions, trainRun } from "../runs/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import { command, type Flags, flagName, type Terminal } from "./command.ts";
@@ -147,7 +147,9 @@ async function show(
   options: TrainRunOptions,
 ): Promise<Followed> {
   terminal.say(`Run folder: ${folder.path}`);
-  const { images: total } = folder.describe().recipe.training;
+  const { recipe } = folder.describe();
+  const { images: total } = recipe.training;
+  for (const warning of objectiveOf(recipe).warnings) terminal.say(`Note: ${warning}`);
   let imagesPerSecond = Number.NaN;
   for await (const event of trainRun(folder, dataset, options)) {
     terminal.record(event);
