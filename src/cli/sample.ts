@@ -10,7 +10,8 @@ import { slerp } from "../sampling/index.ts";
 import { command } from "./command.ts";
 import { type DrawRunOptions, drawRun } from "./drawing.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
-import { weightFlags, whichCheckpoint } from "./weights.ts";
+import { settingsOf, sweep } from "./sweep.ts";
+import { openModel, weightFlags, whichCheckpoint } from "./weights.ts";
 
 export const sample = command({
   name: "sample",
@@ -21,6 +22,7 @@ export const sample = command({
     "sample runs/mnist --class 7 --guidance 2 --steps 32 --out sevens.png",
     "sample runs/mnist --sampler ddim --option eta=0.5 --grid exponential",
     "sample runs/mnist --n 6 --interpolate 10",
+    'sample runs/mnist --sweep "sampler=heun,dpm++2m;steps=5,10,20"',
   ],
   flags: {
     n: { type: "integer", default: 64, min: 1, help: "Number of samples" },
@@ -28,6 +30,11 @@ export const sample = command({
     class: { type: "integer", min: 0, help: "Class of all samples; each in turn if left out" },
     ...samplingFlags,
     interpolate: { type: "integer", min: 2, help: "Samples in a strip between two starts; --n is then strips" },
+    sweep: {
+      type: "string",
+      value: "NAME=V,V;…",
+      help: "Draw under all these settings, one a row, such as steps=5,10",
+    },
     ...weightFlags,
     columns: { type: "integer", min: 1, help: "Samples in a row of the sheet" },
     out: { type: "string", value: "FILE", help: "PNG file; in the run's samples folder if left out" },
@@ -44,6 +51,33 @@ export const sample = command({
       );
     if (flags.guidance !== undefined && flags.guidance !== 1 && !recipe.model.conditional)
       throw new ConfigError("sample: --guidance: the model was trained without labels. Leave it out.");
+    if (flags.sweep !== undefined) {
+      if (interpolate !== undefined)
+        throw new ConfigError("sample: --sweep and --interpolate are both given; a sweep draws samples (one).");
+      const settings = settingsOf(recipe, flags.sweep, flags);
+      const model = openModel(folder, flags);
+      try {
+        const count = Math.min(n, flags.columns ?? 16);
+        const label = flags.class === undefined ? {} : { label: () => flags.class };
+        const rows = await sweep(model, settings, { count, seed, ...label }, terminal);
+        const out = flags.out ?? join(folder.path, "samples", `seed-${seed}-sweep.png`);
+        mkdirSync(dirname(out), { recursive: true });
+        const width = Math.max(...rows.map(({ name }) => name.length));
+        terminal.print(`${"setting".padEnd(Math.max(width, 7))}     NFE  seconds`);
+        for (const { name, values, evaluations, seconds } of rows) {
+          const numbers = `${String(evaluations).padStart(6)}  ${seconds.toFixed(2).padStart(7)}`;
+          terminal.print(`${name.padEnd(Math.max(width, 7))}  ${numbers}`);
+          terminal.record({ ...values, evaluations, seconds });
+        }
+        const samples = Float64Array.from(rows.flatMap((row) => Array.from(row.samples)));
+        if (data.shape.length === 1) return;
+        await writeSheet(out, samples, { shape: data.shape, columns: count, rowLabels: rows.map(({ name }) => name) });
+        terminal.print(`The same ${count} starts, a row for each setting: ${out}`);
+        return;
+      } finally {
+        await model.close();
+      }
+    }
     const asked = { ...recipe, sampling: samplingOf(recipe, flags) };
     const { sampling } = defineRecipe(asked, "sample");
     const { stochastic } = samplingPlan(recipe, sampling);

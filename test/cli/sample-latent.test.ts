@@ -24,6 +24,25 @@ test("strips between two starts", async () => {
   assert.ok(existsSync(out));
 });
 
+test("a sweep draws under every setting and counts evaluations", async () => {
+  const text = "sampler=heun,dpm++2m;steps=4,6";
+  const { code, stdout, stderr } = await inProcess(["sample", run, "--n", "3", "--sweep", text, "--json"]);
+  assert.equal(code, 0, stderr);
+  const records = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    records.map(({ sampler, steps, evaluations }) => [sampler, steps, evaluations]),
+    [
+      ["heun", 4, 7],
+      ["heun", 6, 11],
+      ["dpm++2m", 4, 4],
+      ["dpm++2m", 6, 6],
+    ],
+  );
+});
+
 test("flags become fields of the recipe's sampling", () => {
   const none = Object.fromEntries(
     Object.entries(samplingFlags).map(([name, { type }]) => [
@@ -66,6 +85,8 @@ describe("what cannot be drawn is refused with the reason", () => {
     "rho of a grid without": [["--grid", "exponential", "--rho", "3"], /a grid of exponential has no rho/],
     "timesteps of no process": [["--grid", "trailing"], /"timesteps" needs an objective with a discrete schedule/],
     "too few steps": [["--sampler", "dpm-fast", "--steps", "1"], /dpm-fast needs at least 2 steps; got 1/],
+    "a sweep of nothing": [["--sweep", "steps"], /--sweep: must be NAME=VALUE,VALUE/],
+    "a sweep with one setting that cannot be": [["--sweep", "steps=1,2;sampler=dpm-fast"], /at least 2 steps; got 1/],
     "an interval without a weight": [["--guidance-interval", "1,2"], /need --guidance, its weight/],
     "guidance without labels": [["--guidance", "2"], /trained without labels/],
     "a temperature of nothing": [["--temperature", "0"], /temperature must be above 0; got 0/],
