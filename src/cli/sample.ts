@@ -9,6 +9,7 @@ import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
 import { command } from "./command.ts";
 import { type DrawRunOptions, drawRun } from "./drawing.ts";
+import { reconstruct } from "./encoding.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { settingsOf, sweep } from "./sweep.ts";
 import { openModel, weightFlags, whichCheckpoint } from "./weights.ts";
@@ -30,6 +31,7 @@ export const sample = command({
     class: { type: "integer", min: 0, help: "Class of all samples; each in turn if left out" },
     ...samplingFlags,
     interpolate: { type: "integer", min: 2, help: "Samples in a strip between two starts; --n is then strips" },
+    encode: { type: "string", value: "SRC", help: "Turn examples (data: held-out ones) into noise and back" },
     sweep: {
       type: "string",
       value: "NAME=V,V;…",
@@ -51,6 +53,28 @@ export const sample = command({
       );
     if (flags.guidance !== undefined && flags.guidance !== 1 && !recipe.model.conditional)
       throw new ConfigError("sample: --guidance: the model was trained without labels. Leave it out.");
+    if (flags.encode !== undefined) {
+      if (interpolate !== undefined || flags.sweep !== undefined)
+        throw new ConfigError("sample: --encode goes with neither --interpolate nor --sweep (one of them).");
+      const model = openModel(folder, flags);
+      try {
+        const count = Math.min(n, flags.batch ?? 16);
+        const { pairs, ...errors } = await reconstruct(model, recipe, flags.encode, { count, seed }, terminal);
+        const { rms, most, latentStd } = errors;
+        terminal.print(
+          `${count} examples to noise and back: rms error ${rms.toExponential(2)}, largest ${most.toExponential(2)}; latents have standard deviation ${latentStd.toFixed(3)}`,
+        );
+        terminal.record({ count, ...errors });
+        if (data.shape.length === 1) return;
+        const out = flags.out ?? join(folder.path, "samples", `seed-${seed}-encoded.png`);
+        mkdirSync(dirname(out), { recursive: true });
+        await writeSheet(out, pairs, { shape: data.shape, columns: flags.columns ?? 8 });
+        terminal.print(`Each example, then its reconstruction: ${out}`);
+        return;
+      } finally {
+        await model.close();
+      }
+    }
     if (flags.sweep !== undefined) {
       if (interpolate !== undefined)
         throw new ConfigError("sample: --sweep and --interpolate are both given; a sweep draws samples (one).");

@@ -1,4 +1,5 @@
 export { type Drawn, type DrawOptions, type DrawRequest, draw, drawFrom, latentOf } from "./draw.ts";
+export { decode, type EncodeOptions, encode } from "./encode.ts";
 export { type Expense, expenseOf, type MeasureOptions, measureSpeed, type Speed } from "./expense.ts";
 export { lasting } from "./lasting.ts";
 export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";

@@ -24,6 +24,15 @@ test("strips between two starts", async () => {
   assert.ok(existsSync(out));
 });
 
+test("data are turned into noise and back, nearly without loss", async () => {
+  const { code, stdout, stderr } = await inProcess(["sample", run, "--encode", "data", "--n", "6", "--json"]);
+  assert.equal(code, 0, stderr);
+  const { count, rms, most, latentStd } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+  assert.equal(count, 6);
+  assert.ok(rms <= most && most < 0.01, `rms ${rms}, most ${most}`);
+  assert.ok(latentStd > 0.001 && latentStd < 100);
+});
+
 test("a sweep draws under every setting and counts evaluations", async () => {
   const text = "sampler=heun,dpm++2m;steps=4,6";
   const { code, stdout, stderr } = await inProcess(["sample", run, "--n", "3", "--sweep", text, "--json"]);
@@ -87,6 +96,8 @@ describe("what cannot be drawn is refused with the reason", () => {
     "too few steps": [["--sampler", "dpm-fast", "--steps", "1"], /dpm-fast needs at least 2 steps; got 1/],
     "a sweep of nothing": [["--sweep", "steps"], /--sweep: must be NAME=VALUE,VALUE/],
     "a sweep with one setting that cannot be": [["--sweep", "steps=1,2;sampler=dpm-fast"], /at least 2 steps; got 1/],
+    "encoding and a sweep": [["--encode", "data", "--sweep", "steps=1,2"], /--encode goes with neither/],
+    "encoding data of another shape": [["--encode", "mnist:test", "--n", "2"], /\[1,28,28\] \(the model takes \[2\]\)/],
     "an interval without a weight": [["--guidance-interval", "1,2"], /need --guidance, its weight/],
     "guidance without labels": [["--guidance", "2"], /trained without labels/],
     "a temperature of nothing": [["--temperature", "0"], /temperature must be above 0; got 0/],
