@@ -18,13 +18,7 @@ export function* objectiveLines(objective: Objective): Generator<readonly [title
   ];
   yield [
     "objective",
-    [
-      `${spec.prediction.type}-prediction`,
-      scheduleName(objective),
-      `times ${spec.timesteps.type}`,
-      loss,
-      ...extras,
-    ].join(", "),
+    [`${spec.prediction.type}-prediction`, scheduleName(objective), timesName(objective), loss, ...extras].join(", "),
   ];
   yield [
     "looks at",
@@ -48,6 +42,11 @@ export function* objectiveLines(objective: Objective): Generator<readonly [title
 function scheduleName({ spec: { schedule } }: Objective): string {
   if (!schedule) return "no schedule";
   return schedule.kind === "discrete" ? `${schedule.table.type} timesteps` : `${schedule.schedule.type} schedule`;
+}
+
+function timesName({ spec: { timesteps } }: Objective): string {
+  if (timesteps.type !== "bernoulli") return `times ${timesteps.type}`;
+  return `times bernoulli (p = ${timesteps.p} below t = ${timesteps.threshold})`;
 }
 
 /** Whether the objective is an ELBO with Gaussian augmentation, and how much noise that adds. */

@@ -12,6 +12,7 @@ import {
   presetNames,
   type Recipe,
   resolveRecipe,
+  resolveThreshold,
   setField,
 } from "../recipe/index.ts";
 import type { RunDescription } from "../runs/index.ts";
@@ -60,7 +61,12 @@ export function askedRecipe(name: string, flags: RecipeFlags): { readonly recipe
 export async function prepare(name: string, flags: RecipeFlags, terminal: Terminal): Promise<Prepared> {
   const { recipe, seconds } = askedRecipe(name, flags);
   const dataset = await loadData(recipe, terminal);
-  return { recipe: resolveRecipe(recipe, dataset), dataset, facts: factsOf(dataset), seconds };
+  return {
+    recipe: await resolveThreshold(resolveRecipe(recipe, dataset), dataset),
+    dataset,
+    facts: factsOf(dataset),
+    seconds,
+  };
 }
 
 const withoutSize = ({ data: { size: _, ...data }, ...recipe }: Recipe) => ({ ...recipe, data });

@@ -23,4 +23,5 @@ export {
 } from "./run-likelihood.ts";
 export { type Levels, type SamplingPlan, samplingPlan, sigmasOf, trainedLevels, usualLevels } from "./sampling-plan.ts";
 export { type PlannedGrid, type StepSelection, type StepSelectionRequest, selectSteps } from "./step-selection.ts";
+export { resolveThreshold } from "./threshold.ts";
 export { evenBatch, type TrainedModel, trainedModel } from "./trained.ts";

@@ -138,7 +138,9 @@ export const timestepSchema = z.discriminatedUnion("type", [
   member("uniform-steps", { steps: count }),
   member("bernoulli", {
     p: fraction,
-    threshold: fraction,
+    /** "auto" measures it on the data, as the time at which a share `delta` of a distance is left. */
+    threshold: z.union([fraction, z.literal("auto")]),
+    delta: z.exactOptional(fraction),
     ...optional({ over: z.discriminatedUnion("type", [...timeLaws, ...sigmaLaws]) }),
   }),
   member("bernoulli-steps", {
@@ -149,7 +151,13 @@ export const timestepSchema = z.discriminatedUnion("type", [
   }),
   member("loss-second-moment", { steps: count, ...optional({ history: count, uniformProbability: share }) }),
   member("adaptive", optional({ logSnrMin: real, logSnrMax: real, bins: count, decay: share, floor: share })),
-]) satisfies z.ZodType<TimestepSpec>;
+]) satisfies z.ZodType<TimestepSpec | UnmeasuredSpec>;
+
+/** A Bernoulli law whose threshold is to be measured. */
+interface UnmeasuredSpec {
+  readonly type: "bernoulli";
+  readonly threshold: "auto" | number;
+}
 
 export const objectiveSchema = z.strictObject({
   prediction: preconditioningSchema,
@@ -172,4 +180,4 @@ export const objectiveSchema = z.strictObject({
       member("learned", optional({ lambda: positive })),
     ]),
   ),
-}) satisfies z.ZodType<ObjectiveSpec>;
+}) satisfies z.ZodType<Omit<ObjectiveSpec, "timesteps">>;

@@ -92,6 +92,8 @@ export function modelOf({ model, objective }: Recipe, { shape, classes }: DataFa
 /** The objective, with the data's standard deviation filled in wherever a member has one and names no other. */
 export function objectiveOf({ data, objective: spec }: Recipe): Objective {
   if (data.sigmaData === "auto") throw new Error("internal: data.sigmaData must be measured first.");
+  if (spec.timesteps.type === "bernoulli" && spec.timesteps.threshold === "auto")
+    throw new ConfigError("objective.timesteps.threshold: auto must be measured first: resolveThreshold does.");
   const known = { sigmaData: data.sigmaData };
   const loss =
     "multiplier" in spec.loss
