@@ -18,14 +18,14 @@ const columns = 8;
 /** Training sees at least as many images, however slow the machine, and no more than are of use. */
 const [fewest, most] = [2_000, 400_000];
 /** Sheets in the course of training. */
-const sheets = 3;
+const sheets = 2;
 
 export const quickstart = command({
   name: "quickstart",
   summary: "Learn to draw digits, in minutes, and write a sheet of them.",
   examples: ["quickstart", "quickstart --minutes 20"],
   flags: {
-    minutes: { type: "number", default: 5, min: 0.05, help: "How long to train, about" },
+    minutes: { type: "number", default: 4.5, min: 0.05, help: "How long to train, about" },
     out: { type: "string", value: "DIR", help: "Folder for runs/quickstart, runs/quickstart-2, …", default: "runs" },
     ...runFlags,
   },
