@@ -1,4 +1,5 @@
 /** Every command of the command line, by name. */
+import { bench } from "./bench.ts";
 import type { Command } from "./command.ts";
 import { explain } from "./explain.ts";
 import { likelihood } from "./likelihood.ts";
@@ -7,4 +8,12 @@ import { sample } from "./sample.ts";
 import { steps } from "./steps.ts";
 import { train } from "./train.ts";
 
-export const commands: Readonly<Record<string, Command>> = { quickstart, train, sample, steps, likelihood, explain };
+export const commands: Readonly<Record<string, Command>> = {
+  quickstart,
+  train,
+  sample,
+  steps,
+  likelihood,
+  explain,
+  bench,
+};
