@@ -2,11 +2,10 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Dataset } from "../data/index.ts";
-import { factsOf, lasting, measureSpeed, preset, type Recipe, resolveRecipe, type Speed } from "../recipe/index.ts";
-import { type RunDescription, RunFolder, writeSheet } from "../runs/index.ts";
+import { preset, type Recipe, resolveRecipe } from "../recipe/index.ts";
+import { RunFolder, writeSheet } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { command, type Terminal } from "./command.ts";
+import { command } from "./command.ts";
 import { drawRun } from "./drawing.ts";
 import { descriptionOf, loadData } from "./recipes.ts";
 import { amount, duration } from "./terminal.ts";
@@ -15,10 +14,12 @@ import { follow, runFlags } from "./train.ts";
 const presetName = "first-picture";
 /** Columns of the sheet; its rows are the classes. */
 const columns = 8;
-/** Training sees at least as many images, however slow the machine, and no more than are of use. */
-const [fewest, most] = [2_000, 400_000];
-/** Sheets in the course of training. */
-const sheets = 2;
+/** Images that training would see if nothing ended it: more than any machine manages in the time. */
+const openEnd = 1_000_000;
+/** The part of the time in which the learning rate stays up; the rest is for its way down. */
+const atFullRate = 0.5;
+/** Sheets while the learning rate falls. */
+const sheets = 1;
 
 export const quickstart = command({
   name: "quickstart",
@@ -37,18 +38,34 @@ export const quickstart = command({
     const recipe = found.folder?.describe().recipe ?? preset(presetName);
     const dataset = await loadData(recipe, terminal);
     const folder =
-      found.folder ?? RunFolder.create(found.path, await plan(recipe, dataset, 60 * minutes, compileOptions, terminal));
-    const { data } = folder.describe();
+      found.folder ?? RunFolder.create(found.path, descriptionOf(endless(resolveRecipe(recipe, dataset)), dataset));
+    const secondsLeft = () => 60 * minutes - (performance.now() - started) / 1000;
+    const options = { ...compileOptions, checkpointEvery, signal: terminal.signal };
+
+    // How fast a machine is shows while it trains; when the first part of the time is over, the rest is planned.
+    if (isEndless(folder.describe().recipe)) {
+      const [before, began] = [folder.imagesSeen(), performance.now()];
+      const { why, images } = await follow(folder, dataset, terminal, {
+        ...options,
+        sheets: 0,
+        seconds: atFullRate * secondsLeft(),
+        part: "at full rate",
+      });
+      if (why === "signal") return;
+      const imagesPerSecond = (1000 * (images - before)) / (performance.now() - began);
+      const description = folder.describe();
+      const recipeToEnd = ending(description.recipe, { images, imagesPerSecond, seconds: secondsLeft() });
+      folder.revise({ ...description, recipe: recipeToEnd });
+    }
     const { why, imagesPerSecond, images } = await follow(folder, dataset, terminal, {
-      ...compileOptions,
-      checkpointEvery,
+      ...options,
       sheets,
-      // A machine that has become slower than measured stops a little late, and not much later.
-      seconds: 1.15 * 60 * minutes,
-      signal: terminal.signal,
+      // A machine that has become slower since stops a little late, and not much later.
+      seconds: Math.max(20, 1.15 * secondsLeft()),
     });
     if (why === "signal") return;
 
+    const { data } = folder.describe();
     const { samples } = await drawRun(
       folder,
       { count: columns * data.classes, seed: 1, label: (i) => Math.floor(i / columns), ...compileOptions },
@@ -78,39 +95,34 @@ function place(parent: string): { readonly path: string; readonly folder?: RunFo
   }
 }
 
-/** The recipe, made as long as this machine can train in so many seconds. */
-async function plan(
-  recipe: Recipe,
-  dataset: Dataset,
-  seconds: number,
-  options: { readonly threads: number; readonly device: Device },
-  terminal: Terminal,
-): Promise<RunDescription> {
-  const resolved = resolveRecipe(recipe, dataset);
-  terminal.progress("measuring how fast this machine trains…");
-  const started = performance.now();
-  const speed = await measureSpeed(resolved, factsOf(dataset), { ...options, steps: 15, patience: 10 });
-  const images = imagesWithin(seconds - (performance.now() - started) / 1000, resolved, speed);
-  const perSecond = resolved.training.batch / speed.secondsPerStep;
-  terminal.say(
-    `This machine trains on ${amount(perSecond)} images a second: ${amount(images)} images in about ${duration(seconds)}.`,
-  );
-  return descriptionOf(lasting(resolved, images), dataset);
+/** The recipe without an end, its learning rate staying up. */
+function endless(recipe: Recipe): Recipe {
+  const { decay: _, ...learningRate } = recipe.training.learningRate;
+  return { ...recipe, training: { ...recipe.training, images: openEnd, learningRate } };
 }
 
-/** How many images training can see if drawing its sheets is to end in time too; a round number. */
-export function imagesWithin(
-  seconds: number,
-  { training, sampling }: Recipe,
-  { secondsPerStep, readySeconds }: Speed,
-): number {
-  const secondsPerImage = secondsPerStep / training.batch;
+const isEndless = ({ training }: Recipe): boolean => training.images === openEnd;
+
+/** What the first part of training has shown, and the time that is left. */
+export interface SoFar {
+  readonly images: number;
+  readonly imagesPerSecond: number;
+  readonly seconds: number;
+}
+
+/**
+ * The recipe with an end that fits the time left beside drawing the sheets. Its learning rate falls from here to there,
+ * so that it is the recipe of the whole run, the part behind it included.
+ */
+export function ending(recipe: Recipe, { images, imagesPerSecond, seconds }: SoFar): Recipe {
+  const { training, sampling } = recipe;
   // Denoising is a third of the work of training, twice a step of the solver, and twice that under guidance.
   const calls = 2 * sampling.steps * ((sampling.guidance ?? 1) === 1 ? 1 : 2);
-  const sheetSeconds = readySeconds / 2 + (40 * calls * secondsPerImage) / 3;
-  const left = Math.max(0, seconds - readySeconds - (sheets + 1) * sheetSeconds);
-  const fitting = Math.min(Math.max(left / secondsPerImage, fewest), most);
-  return Math.floor(Number(fitting.toPrecision(2)));
+  const sheetSeconds = ((sheets + 3) * 40 * calls) / (3 * imagesPerSecond);
+  const more = Math.max(50, Math.floor((imagesPerSecond * (seconds - sheetSeconds)) / training.batch));
+  const total = images + more * training.batch;
+  const decay = { type: "linear", over: "images", from: images, to: total } as const;
+  return { ...recipe, training: { ...training, images: total, learningRate: { ...training.learningRate, decay } } };
 }
 
 const suggestions = (run: string) =>

@@ -125,12 +125,17 @@ export interface Followed {
   readonly imagesPerSecond: number;
 }
 
+interface FollowOptions extends TrainRunOptions {
+  /** Names a part of a longer training, which ends by time as it should. */
+  readonly part?: string;
+}
+
 /** Trains a run while showing how it goes. A run that could not begin leaves no folder behind. */
 export async function follow(
   folder: RunFolder,
   dataset: Dataset,
   terminal: Terminal,
-  options: TrainRunOptions,
+  options: FollowOptions,
 ): Promise<Followed> {
   try {
     return await show(folder, dataset, terminal, options);
@@ -144,11 +149,11 @@ async function show(
   folder: RunFolder,
   dataset: Dataset,
   terminal: Terminal,
-  options: TrainRunOptions,
+  { part, ...options }: FollowOptions,
 ): Promise<Followed> {
   terminal.say(`Run folder: ${folder.path}`);
   const { recipe } = folder.describe();
-  const { images: total } = recipe.training;
+  const aim = part ?? `of ${amount(recipe.training.images)} images`;
   for (const warning of objectiveOf(recipe).warnings) terminal.say(`Note: ${warning}`);
   let imagesPerSecond = Number.NaN;
   for await (const event of trainRun(folder, dataset, options)) {
@@ -165,12 +170,12 @@ async function show(
         ? `  ${amount(imagesPerSecond)} images/s  ${duration(secondsLeft)} left`
         : "";
       terminal.progress(
-        `${bar(share)} ${(100 * share).toFixed(0).padStart(3)}%  ${amount(images)} of ${amount(total)} images  loss ${loss.toFixed(4)}${speed}`,
+        `${bar(share)} ${(100 * share).toFixed(0).padStart(3)}%  ${amount(images)} ${aim}  loss ${loss.toFixed(4)}${speed}`,
       );
     } else if (event.type === "samples") terminal.say(`Samples at ${amount(event.images)} images: ${event.path}`);
     else if (event.type === "done") {
       const { why, step, images } = event;
-      if (why !== "complete")
+      if (why !== "complete" && part === undefined)
         terminal.say(
           `${why === "time" ? "Time is up" : "Stopped"} at step ${step}; continue with: ornstein train --resume --out ${folder.path}`,
         );

@@ -111,8 +111,17 @@ export class RunFolder {
 
   /** Whether training has seen all images that the recipe asks for. */
   isComplete(): boolean {
-    const { images, batch } = this.describe().recipe.training;
-    return (this.checkpoints().at(-1) ?? 0) * batch >= images;
+    return this.imagesSeen() >= this.describe().recipe.training.images;
+  }
+
+  /** Examples seen up to the latest checkpoint. */
+  imagesSeen(): number {
+    return (this.checkpoints().at(-1) ?? 0) * this.describe().recipe.training.batch;
+  }
+
+  /** Replaces what the run says about itself, where training is to go on by another plan. */
+  revise(description: RunDescription): void {
+    writeAtomic(join(this.path, "recipe.json"), [`${JSON.stringify(description, null, 2)}\n`]);
   }
 
   /** The checkpoints' steps, oldest first. */

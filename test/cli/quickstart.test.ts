@@ -1,24 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { imagesWithin } from "../../src/cli/quickstart.ts";
+import { ending } from "../../src/cli/quickstart.ts";
 import { lasting, preset } from "../../src/recipe/index.ts";
 
 const recipe = preset("first-picture");
 const { batch } = recipe.training;
 
-test("as many images as fit beside drawing the sheets, a round number", () => {
-  const images = imagesWithin(300, recipe, { secondsPerStep: batch / 200, readySeconds: 2 });
-  assert.ok(images > 0.8 * 300 * 200 && images < 300 * 200, String(images));
-  assert.equal(images % 1000, 0);
+test("the rest of training fits the time left, beside drawing the sheets", () => {
+  const { training } = ending(recipe, { images: 30_000, imagesPerSecond: 200, seconds: 135 });
+  const more = training.images - 30_000;
+  assert.ok(more > 0.7 * 135 * 200 && more < 135 * 200, String(more));
+  assert.equal(more % batch, 0);
+  assert.deepEqual(training.learningRate.decay, { type: "linear", over: "images", from: 30_000, to: training.images });
 });
 
-test("a faster machine and a longer time see more, within limits", () => {
+test("a faster machine and a longer time see more; no time at all still brings the rate down", () => {
   const at = (seconds: number, imagesPerSecond: number) =>
-    imagesWithin(seconds, recipe, { secondsPerStep: batch / imagesPerSecond, readySeconds: 2 });
-  assert.ok(at(300, 300) > at(300, 100));
-  assert.ok(at(600, 100) > at(300, 100));
-  assert.equal(at(300, 1e6), at(300, 1e7));
-  assert.equal(at(1, 1), at(2, 1));
+    ending(recipe, { images: 0, imagesPerSecond, seconds }).training.images;
+  assert.ok(at(100, 300) > at(100, 100));
+  assert.ok(at(200, 100) > at(100, 100));
+  assert.equal(at(0, 100), 50 * batch);
 });
 
 test("the preset's learning rate falls over the last part of training, however long that is", () => {
