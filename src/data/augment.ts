@@ -5,6 +5,7 @@
  */
 import { ConfigError, unknownName } from "../errors/index.ts";
 import type { Stream } from "../random/index.ts";
+import { mirrorRows } from "./mirror.ts";
 import { type Affine, compose, type Resample, resampler } from "./resample.ts";
 
 /** What can be done to an image. */
@@ -178,6 +179,6 @@ function mirror(
   for (let start = 0; start < channels * area; start += area) {
     // Both at once is the whole plane backwards; top to bottom alone, that and each row backwards.
     if (y) image.subarray(start, start + area).reverse();
-    if (x !== y) for (let row = start; row < start + area; row += width) image.subarray(row, row + width).reverse();
+    if (x !== y) mirrorRows(image, start, start + area, width);
   }
 }

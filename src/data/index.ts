@@ -22,6 +22,7 @@ export {
   type Labels,
   subset,
 } from "./dataset.ts";
+export { withMirrorImages } from "./mirror.ts";
 export { type Order, order, sequential } from "./order.ts";
 export { dequantize, type PixelConvention, type Pixels, pixelConventions, pixels, toBytes } from "./pixels.ts";
 export { mixture, type PointsName, type PointsOptions, type PointsSpec, points, pointsNames } from "./points.ts";

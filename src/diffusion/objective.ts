@@ -77,6 +77,8 @@ export interface Coefficients {
   /** The network's target is targetX·x + targetNoise·ε. */
   readonly targetX: number;
   readonly targetNoise: number;
+  /** 1/c_out: what the target moves by if the x that the network is asked for does, and its input does not. */
+  readonly targetShift: number;
   /** The multiplier of the squared error of the network's output. */
   readonly weight: number;
   /** There exactly when the objective has a learned variance. */
@@ -165,6 +167,7 @@ export function objective(spec: ObjectiveSpec): Objective {
         cNoise,
         targetX,
         targetNoise,
+        targetShift: cOut === 0 ? 0 : 1 / cOut,
         weight: m * ((pure ? conditioned(almost).cOut : cOut) / almost) ** 2,
         ...(term && { variance: term(step ?? 0, cOut, correction) }),
       };

@@ -4,7 +4,14 @@ import { type Cost, cost, type Expr, input, simplify, sizeOf } from "../graph/in
 import { parameterCount } from "../nn/index.ts";
 import { normals } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import { createTrainer, networkOf, stateNames, updateGraphs } from "../training/index.ts";
+import {
+  createTrainer,
+  networkOf,
+  stableTargetGraphs,
+  stableTargetSizes,
+  stateNames,
+  updateGraphs,
+} from "../training/index.ts";
 import { type DataFacts, modelOf, type Recipe, trainerOf } from "./recipe.ts";
 
 /** Size and work of a recipe, counted and not measured. */
@@ -38,6 +45,13 @@ export function expenseOf(recipe: Recipe, facts: DataFacts): Expense {
           { times: batch / microBatch, cost: costOf([losses, input("gradient", gradient.shape).add(gradient)]) },
           { times: 1, cost: costOf(outputs(input("gradient", gradient.shape))) },
         ];
+  if (spec.target?.type === "stf") {
+    const { references } = spec.target;
+    const { products, means } = stableTargetGraphs(
+      stableTargetSizes(references, references, microBatch, sizeOf(facts.shape)),
+    );
+    passes.push({ times: batch / microBatch, cost: costOf([products, means]) });
+  }
   return {
     parameters: count,
     forwardFlops: forward.flops,

@@ -165,6 +165,39 @@ const matched = <T extends { readonly training: Fields }>(recipe: T, coupling: F
   training: { ...recipe.training, coupling: { type: "aot", ...coupling } },
 });
 
+/** A recipe without labels. */
+const unlabelled = <T extends { readonly model: Fields; readonly training: Fields }>(recipe: T) => ({
+  ...recipe,
+  model: { ...recipe.model, conditional: false },
+  training: { ...recipe.training, labelDropout: 0 },
+});
+
+/** A recipe whose targets are made of as many samples as in the paper (Xu, Tong & Jaakkola 2023). */
+const stable = <T extends { readonly training: Fields }>(recipe: T) => ({
+  ...recipe,
+  training: { ...recipe.training, target: { type: "stf", references: 4096 } },
+});
+
+/** Song's processes as Karras et al. (2022) tabulate them: an ε-prediction of even weight, and its own noise levels. */
+const ve = {
+  ...base,
+  objective: {
+    prediction: { type: "ve" },
+    timesteps: { type: "log-uniform", sigmaMin: 0.02, sigmaMax: 100 },
+    loss: { multiplier: { type: "simple" } },
+  },
+  sampling: { sampler: "heun", steps: 18, grid: { type: "exponential", sigmaMin: 0.02, sigmaMax: 100 } },
+} as const;
+const vp = {
+  ...base,
+  objective: {
+    prediction: { type: "vp" },
+    timesteps: { type: "vp-uniform" },
+    loss: { multiplier: { type: "simple" } },
+  },
+  sampling: { sampler: "heun", steps: 18, grid: { type: "vp" } },
+} as const;
+
 const presets = {
   edm: { summary: "preconditioned denoiser, log-normal noise levels (Karras et al. 2022)", recipe: edm },
   ddpm: { summary: "noise prediction, 1000 steps, linear betas (Ho et al. 2020)", recipe: discrete("linear") },
@@ -244,7 +277,7 @@ const presets = {
   },
   "edm-aot": {
     summary: "edm without labels, noise matched by transport in pools of 512 (Kim et al. 2024)",
-    recipe: matched({ ...edm, model: { ...edm.model, conditional: false } }, { pool: 512, classWise: false }),
+    recipe: matched(unlabelled(edm), { pool: 512, classWise: false }),
   },
   "edm-aot-cond": {
     summary: "edm, noise matched by transport within classes, pools of 2048 (Kim et al. 2024)",
@@ -253,6 +286,22 @@ const presets = {
   "flow-ot": {
     summary: "flow, noise matched by squared distance (Tong et al. 2024), within classes",
     recipe: matched(flow, { pool: 512, metric: "squared-euclidean" }),
+  },
+  "edm-stf": {
+    summary: "edm without labels, targets of 4096 images each (Xu, Tong & Jaakkola 2023)",
+    recipe: stable(unlabelled(edm)),
+  },
+  "ve-stf": {
+    summary: "edm-stf, variance exploding and predicting noise (Xu, Tong & Jaakkola 2023)",
+    recipe: stable(unlabelled(ve)),
+  },
+  "vp-stf": {
+    summary: "edm-stf, variance preserving and predicting noise (Xu, Tong & Jaakkola 2023)",
+    recipe: stable(unlabelled(vp)),
+  },
+  "edm-aot+stf": {
+    summary: "edm-aot with the targets of edm-stf",
+    recipe: stable(matched(unlabelled(edm), { pool: 512, classWise: false })),
   },
   "first-picture": { summary: "MNIST digits in minutes on two cores; what npm start trains", recipe: firstPicture },
   points: { summary: "a distribution in the plane and a perceptron, in seconds", recipe: points },

@@ -1,8 +1,10 @@
 /** A recipe: plain data that says everything about a training run, and the objects that it builds. */
 import { z } from "zod";
+import { augmentPipe } from "../data/index.ts";
 import { type Objective, type ObjectiveSpec, objective } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import type { ModelSpec, TrainerSpec } from "../training/index.ts";
+import { augmentSchema } from "./augment-schema.ts";
 import { count, positive } from "./fields.ts";
 import { parseWith } from "./mistakes.ts";
 import { networkSchema } from "./network-schema.ts";
@@ -20,6 +22,8 @@ export const dataSchema = z.strictObject({
   examples: z.exactOptional(count),
   /** Mirror half of the images; wrong for letters and digits. */
   flip: z.boolean(),
+  /** Other augmentation, which the network is told of. */
+  augment: z.exactOptional(augmentSchema),
   /** Standard deviation of the data, used by every member that has a sigmaData; "auto" measures it. */
   sigmaData: z.union([positive, z.literal("auto")]),
 });
@@ -77,7 +81,7 @@ export interface DataFacts {
 }
 
 /** The model that a recipe makes for data of a shape. */
-export function modelOf({ model, objective }: Recipe, { shape, classes }: DataFacts): ModelSpec {
+export function modelOf({ data, model, objective }: Recipe, { shape, classes }: DataFacts): ModelSpec {
   if (model.conditional && classes === 0)
     throw new ConfigError("model.conditional: the data has no labels. Set it to false, or give labelled data.");
   return {
@@ -86,6 +90,7 @@ export function modelOf({ model, objective }: Recipe, { shape, classes }: DataFa
     classes: model.conditional ? classes : 0,
     patch: model.patch,
     ...(objective.variance && { variance: true }),
+    ...(data.augment && { augment: augmentPipe(data.augment, shape).labelSize }),
   };
 }
 
@@ -122,7 +127,9 @@ export function trainerOf(recipe: Recipe, facts: DataFacts): TrainerSpec {
     ...(training.clip !== undefined && { clip: training.clip }),
     labelDropout: training.labelDropout,
     ...(training.coupling && { coupling: training.coupling }),
+    ...(training.target && { target: training.target }),
     flip: data.flip,
+    ...(data.augment && { augment: data.augment }),
     seed: training.seed,
   };
 }

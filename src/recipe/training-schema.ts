@@ -1,6 +1,6 @@
 /** The schema of how a model is trained. */
 import { z } from "zod";
-import type { CouplingSpec, EmaSpec, LearningRateSpec, OptimizerSpec } from "../training/index.ts";
+import type { CouplingSpec, EmaSpec, LearningRateSpec, OptimizerSpec, TargetSpec } from "../training/index.ts";
 import { count, fraction, member, nonNegative, optional, positive, share, whole } from "./fields.ts";
 
 const span = { over: z.enum(["steps", "images"]), to: positive, ...optional({ from: nonNegative }) };
@@ -46,6 +46,11 @@ export const couplingSchema = z.discriminatedUnion("type", [
   member("immiscible", optional({ candidates: count })),
 ]) satisfies z.ZodType<CouplingSpec>;
 
+export const targetSchema = z.discriminatedUnion("type", [
+  member("dsm", {}),
+  member("stf", { references: count, ...optional({ classWise: z.boolean() }) }),
+]) satisfies z.ZodType<TargetSpec>;
+
 export const trainingSchema = z.strictObject({
   /** How many images training sees in all. */
   images: count,
@@ -58,6 +63,8 @@ export const trainingSchema = z.strictObject({
   ema: emaSchema,
   /** Which noise meets which example; each its own if left out. */
   coupling: z.exactOptional(couplingSchema),
+  /** What the network is asked for; what its own sample says if left out. */
+  target: z.exactOptional(targetSchema),
   /** Longest gradient allowed. */
   clip: z.exactOptional(positive),
   /** The share of labels left out, for classifier-free guidance. */

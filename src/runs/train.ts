@@ -170,8 +170,16 @@ class Speed {
 
 function mean(records: readonly StepRecord[]): StepRecord {
   const last = records[records.length - 1];
-  const of = (name: "loss" | "gradientNorm") => records.reduce((sum, record) => sum + record[name], 0) / records.length;
-  return { ...last, loss: of("loss"), gradientNorm: of("gradientNorm") };
+  const of = (value: (record: StepRecord) => number) =>
+    records.reduce((sum, record) => sum + value(record), 0) / records.length;
+  return {
+    ...last,
+    loss: of(({ loss }) => loss),
+    gradientNorm: of(({ gradientNorm }) => gradientNorm),
+    ...(last.effectiveSampleSize !== undefined && {
+      effectiveSampleSize: of(({ effectiveSampleSize = 1 }) => effectiveSampleSize),
+    }),
+  };
 }
 
 /** As many columns as classes, where samples take each class in turn and there are few: one class a column. */

@@ -34,6 +34,18 @@ export { type ModelSpec, networkOf, oneHot } from "./model.ts";
 export { type AdamRates, type AdamState, adam, adamFeeds, adamRates, type OptimizerSpec } from "./optimizer.ts";
 export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from "./safetensors.ts";
 export {
+  compileStableTarget,
+  type GraphSizes,
+  type StableShift,
+  type StableTarget,
+  type StableTargetSetting,
+  type StableTargetSpec,
+  stableTargetGraphs,
+  stableTargetSizes,
+  type TargetRows,
+  type TargetSpec,
+} from "./stable-target.ts";
+export {
   compileUpdate,
   type Outcome,
   type StateName,

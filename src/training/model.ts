@@ -1,6 +1,6 @@
 /** A model: a network, and the examples it is for. */
 import { ConfigError } from "../errors/index.ts";
-import { type Expr, input, split } from "../graph/index.ts";
+import { type Expr, input, lift, split } from "../graph/index.ts";
 import { createScope, type NetworkConfig, type NoiseInput, network, type Parameter } from "../nn/index.ts";
 
 /** Everything that decides a network's parameters. */
@@ -14,6 +14,8 @@ export interface ModelSpec {
   readonly patch: number;
   /** The network has a second output of the shape of the first, for a learned variance. */
   readonly variance?: boolean;
+  /** Numbers that tell the network what augmentation did to an image; not told if left out. */
+  readonly augment?: number;
 }
 
 /** F(c_in x; c_noise, label) as a graph, with what it is made of. */
@@ -26,19 +28,25 @@ export interface ModelGraph {
   readonly uniforms: readonly NoiseInput[];
 }
 
-/** What a model reads: c_in x [B, …shape], c_noise [B], and labels as one-hot rows [B, classes] (zeros: no label). */
+/**
+ * What a model reads: c_in x [B, …shape], c_noise [B], labels as one-hot rows [B, classes] (zeros: no label), and in training
+ * augmentation labels [B, augment]; without them a network that has been told is told of none.
+ */
 export interface ModelInputs {
   readonly x: Expr;
   readonly noise: Expr;
   readonly labels?: Expr;
+  readonly augment?: Expr;
 }
 
 /** Builds the network on given inputs. `training` turns dropout on. */
-export function buildModel(spec: ModelSpec, { x, noise, labels }: ModelInputs, training: boolean): ModelGraph {
+export function buildModel(spec: ModelSpec, { x, noise, labels, augment }: ModelInputs, training: boolean): ModelGraph {
   const scope = createScope({ training });
   const tiled = spec.patch > 1 ? spaceToDepth(x, spec.patch) : x;
   const outputs = spec.variance ? { outChannels: 2 * tiled.shape[1] } : {};
-  const raw = network(scope, { x: tiled, noise, ...(labels && { labels }) }, { ...spec.network, ...outputs });
+  const told = spec.augment ? { augment: augment ?? lift(0).expand([x.shape[0], spec.augment]) } : {};
+  const inputs = { x: tiled, noise, ...(labels && { labels }), ...told };
+  const raw = network(scope, inputs, { ...spec.network, ...outputs });
   const whole = spec.patch > 1 ? depthToSpace(raw, spec.patch) : raw;
   const [output, variance] = spec.variance ? split(whole, [x.shape[1], x.shape[1]], 1) : [whole];
   return { output, ...(variance && { variance }), parameters: scope.parameters, uniforms: scope.noises };

@@ -2,7 +2,7 @@
  * One update as graphs. Every objective is a weighted squared error of the network's output F against a target that is
  * a combination of image and noise; the per-sample coefficients come from the recipe, computed in float64:
  *   L = mean over samples of  weight · mean over elements of (F(c_in (x + σ̃ ε); c_noise) − (targetX x + targetNoise ε))².
- * A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
+ * Stable targets add "shift" to the target. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
  */
 import { ConfigError } from "../errors/index.ts";
 import { type Expr, input, sameShape, showShape } from "../graph/index.ts";
@@ -24,6 +24,8 @@ export interface UpdateSpec {
   readonly clip?: number;
   /** The network sees noise of its own, "inputNoise", in place of the noise of its target. */
   readonly perturbed?: boolean;
+  /** The target is moved by "shift", as large as a sample. */
+  readonly shifted?: boolean;
 }
 
 /** The arrays that training changes, each as long as the parameters. */
@@ -60,19 +62,20 @@ export interface Updater {
 }
 
 /** The loss of each sample of a micro-batch, its inputs, and the parameters. */
-function lossGraph({ model, microBatch, perturbed = false }: UpdateSpec) {
+function lossGraph({ model, microBatch, perturbed = false, shifted = false }: UpdateSpec) {
   const inputs = modelInputs(model, microBatch);
   const noise = input("noise", inputs.x.shape);
   const perSample = (name: string) => input(name, [microBatch, ...model.shape.map(() => 1)]);
   const seen = perturbed ? input("inputNoise", inputs.x.shape) : noise;
   const noisy = inputs.x.mul(perSample("inX")).add(seen.mul(perSample("inNoise")));
-  const { output, variance, parameters, uniforms } = buildModel(model, { ...inputs, x: noisy }, true);
+  const augment = model.augment ? { augment: input("augment", [microBatch, model.augment]) } : {};
+  const { output, variance, parameters, uniforms } = buildModel(model, { ...inputs, ...augment, x: noisy }, true);
   if (!sameShape(output.shape, noisy.shape))
     throw new ConfigError(
       `model.network: makes ${showShape(output.shape)} out of ${showShape(noisy.shape)} (the same expected). Leave outChannels out.`,
     );
-  const target = inputs.x.mul(perSample("targetX")).add(noise.mul(perSample("targetNoise")));
-  const error = output.sub(target);
+  const own = inputs.x.mul(perSample("targetX")).add(noise.mul(perSample("targetNoise")));
+  const error = output.sub(shifted ? own.add(input("shift", own.shape)) : own);
   const flat = error.reshape([microBatch, -1]);
   const squared = flat
     .sumSquares([1])
@@ -80,7 +83,7 @@ function lossGraph({ model, microBatch, perturbed = false }: UpdateSpec) {
     .mul(1 / flat.shape[1])
     .mul(input("weight", [microBatch]));
   if (!variance) return { losses: squared, parameters, uniforms };
-  const bound = varianceLoss(inputs.x, error, variance, varianceInputs(microBatch, model.shape.length));
+  const bound = varianceLoss(inputs.x, output.sub(own), variance, varianceInputs(microBatch, model.shape.length));
   return { losses: squared.add(bound), parameters, uniforms };
 }
 

@@ -1,5 +1,5 @@
 /** Training: a state that moves on one update at a time, with nothing random that does not follow from the seed. */
-import { type Batches, batches, type Dataset } from "../data/index.ts";
+import { type AugmentSpec, type Batches, batches, type Dataset } from "../data/index.ts";
 import { arrangeUniforms, type Coefficients, type Draw, type Objective, type TimestepLaw } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { sizeOf } from "../graph/index.ts";
@@ -13,6 +13,7 @@ import { type ModelSpec, oneHot } from "./model.ts";
 import { adamFeeds, type OptimizerSpec } from "./optimizer.ts";
 import type { NamedArray, Safetensors } from "./safetensors.ts";
 import { noiseOf } from "./sample-noise.ts";
+import { compileStableTarget, type TargetRows, type TargetSpec } from "./stable-target.ts";
 import { compileUpdate, type StateName, stateNames, type Updater } from "./step.ts";
 import { varianceFeeds } from "./variance-loss.ts";
 
@@ -31,6 +32,10 @@ export interface TrainerSpec {
   readonly coupling?: CouplingSpec;
   /** Mirrors half of the images. */
   readonly flip: boolean;
+  /** What else is done to images; the network is told if the model has room for it. */
+  readonly augment?: AugmentSpec;
+  /** What the network is asked for; its own sample by default. */
+  readonly target?: TargetSpec;
   readonly seed: number;
 }
 
@@ -43,6 +48,8 @@ export interface StepRecord {
   readonly loss: number;
   readonly gradientNorm: number;
   readonly lr: number;
+  /** Samples that a stable target is worth, the mean over the batch; 1 is a target like any other. */
+  readonly effectiveSampleSize?: number;
 }
 
 /** A loss or gradient that is not a finite number. The trainer's state is the last good one. */
@@ -75,15 +82,29 @@ export async function createTrainer(
   options: CompileOptions = {},
 ): Promise<Trainer> {
   checkData(spec.model, dataset);
-  const updater = await compileUpdate({ ...spec, perturbed: spec.objective.noise.perturbation > 0 }, options);
+  checkTarget(spec);
+  const perturbed = spec.objective.noise.perturbation > 0;
+  const updater = await compileUpdate({ ...spec, perturbed, shifted: spec.target?.type === "stf" }, options);
   const initial = initialize(updater.parameters, spec.seed);
   updater.load({ params: initial, ema: initial });
-  const assemble = batches(dataset, { seed: spec.seed, flip: spec.flip });
+  const assemble = batches(dataset, {
+    seed: spec.seed,
+    flip: spec.flip,
+    ...(spec.augment && { augment: spec.augment }),
+  });
   const noises = coupling(spec.coupling ?? { type: "independent" }, {
     seed: spec.seed,
     assemble,
     shape: dataset.shape,
   });
+  const stable =
+    spec.target?.type === "stf"
+      ? await compileStableTarget(
+          spec.target,
+          { dataset, flip: spec.flip, seed: spec.seed, rows: spec.microBatch },
+          options,
+        )
+      : undefined;
   const { sampler } = spec.objective;
   const lawState = sampler.init();
   const rate = learningRate(spec.learningRate);
@@ -111,15 +132,18 @@ export async function createTrainer(
       const now = { step, images, batch };
       const law = sampler.law(lawState);
       const draws = drawsOf(spec, law, now);
-      const micro = Array.from({ length: batch / microBatch }, (_, k) =>
-        feedsOf(
-          spec,
-          updater,
-          { assemble, noises },
-          images + k * microBatch,
-          draws.slice(k * microBatch, (k + 1) * microBatch),
-        ),
-      );
+      const micro: Feeds[] = [];
+      let effective = 0;
+      for (let at = 0; at < batch; at += microBatch) {
+        const rows = draws.slice(at, at + microBatch);
+        const { feeds, ...target } = feedsOf(spec, updater, { assemble, noises }, images + at, rows);
+        if (!stable) micro.push(feeds);
+        else {
+          const { shift, effectiveSampleSize } = await stable.shift(target, step);
+          micro.push({ ...feeds, shift });
+          effective += effectiveSampleSize.reduce((sum, size) => sum + size, 0) / batch;
+        }
+      }
       const lr = rate(now);
       const rates = { ...adamFeeds(spec.optimizer, step + 1, lr), emaDecay: [decay(now)] };
       const { losses, gradientNorm } = await updater.update(micro, rates);
@@ -139,7 +163,7 @@ export async function createTrainer(
       );
       step++;
       images += batch;
-      return { step, images, loss, gradientNorm, lr };
+      return { step, images, loss, gradientNorm, lr, ...(stable && { effectiveSampleSize: effective }) };
     },
     checkpoint() {
       const tensors: Record<string, NamedArray> = { "timesteps/state": { shape: [lawState.length], data: lawState } };
@@ -170,8 +194,24 @@ export async function createTrainer(
       lawState.set(law.data);
       [step, images] = counts;
     },
-    close: () => updater.close(),
+    async close() {
+      await updater.close();
+      await stable?.close();
+    },
   };
+}
+
+/** Refuses what stable targets would get wrong. */
+function checkTarget({ target, augment, objective }: TrainerSpec): void {
+  if (target?.type !== "stf") return;
+  if (augment)
+    throw new ConfigError(
+      "training.target: stf compares images as they are, and augmentation makes each another kind of image: targets would mix what the network is told to keep apart. Leave data.augment out (data.flip works), or take dsm.",
+    );
+  if (objective.noise.offset > 0)
+    throw new ConfigError(
+      "training.target: stf weighs samples by noise that is independent from pixel to pixel, which objective.noise.offset is not. Leave one of them out.",
+    );
 }
 
 function checkData({ shape, classes }: ModelSpec, dataset: Dataset): void {
@@ -199,22 +239,25 @@ function drawsOf(
 function feedsOf(
   { model, objective, labelDropout, seed }: TrainerSpec,
   { uniforms }: Updater,
-  { assemble, noises }: { readonly assemble: Batches; readonly noises: Coupling },
+  { assemble, noises: coupled }: { readonly assemble: Batches; readonly noises: Coupling },
   position: number,
   draws: readonly Draw[],
-): Feeds {
+): TargetRows & { readonly feeds: Feeds } {
   const size = draws.length;
-  const { x, labels } = assemble(position, size);
+  const batch = assemble(position, size);
+  const { x, labels, augment } = batch;
+  const noises = noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }, coupled(position, size));
   const all = draws.map((draw) => objective.coefficients(draw));
   const column = (value: (c: Coefficients) => number) => Float32Array.from(all, value);
   const kept = Array.from(labels ?? [], (label, i) =>
     labelDropout > 0 && stream(seed, "label dropout", position + i).uniform() < labelDropout ? undefined : label,
   );
-  return {
+  const feeds: Feeds = {
     x,
-    ...noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }, noises(position, size)),
+    ...noises,
     ...Object.fromEntries(uniforms.map(({ name, shape }) => [name, dropoutUniforms(seed, name, position, shape)])),
     ...(model.classes > 0 && { labels: oneHot(kept, model.classes, size) }),
+    ...(model.augment && augment && { augment }),
     inX: column((c) => c.inX),
     inNoise: column((c) => c.inNoise),
     cNoise: column((c) => c.cNoise),
@@ -222,6 +265,14 @@ function feedsOf(
     targetNoise: column((c) => c.targetNoise),
     weight: column((c) => c.weight),
     ...(model.variance && varianceFeeds(all.flatMap(({ variance }) => variance ?? []))),
+  };
+  return {
+    feeds,
+    batch,
+    noise: noises.noise,
+    sigma: draws.map(({ sigma }) => sigma),
+    scale: all.map(({ targetShift }) => targetShift),
+    labels: model.classes > 0 ? kept : [],
   };
 }
 

@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { batches, datasetFromArray, example, imagesFromBytes, order, sequential } from "../../src/data/index.ts";
+import {
+  augmentPipe,
+  batches,
+  datasetFromArray,
+  example,
+  imagesFromBytes,
+  order,
+  sequential,
+  withMirrorImages,
+} from "../../src/data/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
+import { stream } from "../../src/random/index.ts";
 
 const images = imagesFromBytes({
   name: "ramp",
@@ -78,4 +88,42 @@ test("points have batches without labels, and cannot be flipped", () => {
   assert.equal("labels" in batches(plain, { seed: 0 })(0, 2), false);
   assert.throws(() => batches(plain, { seed: 0, flip: true }), ConfigError);
   assert.throws(() => batches(plain, { seed: -1 }), ConfigError);
+});
+
+test("augmented examples and their labels follow from the position, and are what the pipe makes of the flipped image", () => {
+  const augment = { probability: 0.7 };
+  const plain = batches(images, { seed: 2, flip: true });
+  const augmented = batches(images, { seed: 2, flip: true, augment });
+  const whole = augmented(5, 20);
+  const pieces = [augmented(5, 8), augmented(13, 1), augmented(14, 11)];
+  assert.deepEqual(
+    [...whole.x],
+    pieces.flatMap(({ x }) => [...x]),
+  );
+  assert.deepEqual(
+    [...(whole.augment ?? [])],
+    pieces.flatMap(({ augment: told }) => [...(told ?? [])]),
+  );
+  assert.equal(whole.augment?.length, 20 * 9);
+
+  const pipe = augmentPipe(augment, images.shape);
+  const one = plain(9, 1);
+  const label = new Float32Array(9);
+  pipe.apply(one.x, stream(2, "augment", 9), label);
+  assert.deepEqual([...one.x], [...whole.x.subarray(4 * 12, 5 * 12)]);
+  assert.deepEqual([...label], [...(whole.augment ?? []).slice(4 * 9, 5 * 9)]);
+});
+
+test("a batch says which examples are mirrored: they are those of the set with mirror images", () => {
+  const { x, indices, flipped, labels } = batches(images, { seed: 4, flip: true })(0, 30);
+  const both = withMirrorImages(images);
+  assert.equal(both.size, 20);
+  for (let i = 0; i < 30; i++) {
+    const index = indices[i] + (flipped?.[i] ? images.size : 0);
+    assert.deepEqual([...example(both, index)], [...x.subarray(i * 12, (i + 1) * 12)]);
+    assert.equal(both.label?.(index), labels?.[i]);
+  }
+  assert.equal(batches(images, { seed: 4 })(0, 3).flipped, undefined);
+  const points = datasetFromArray({ name: "points", values: new Float32Array(4), shape: [2] });
+  assert.throws(() => withMirrorImages(points), ConfigError);
 });

@@ -36,6 +36,24 @@ const cases: Readonly<Record<string, readonly [Recipe, Dataset]>> = {
     images,
   ],
   "edm with noises matched by transport": [tinyImages("edm", 'training.coupling={"type":"aot","pool":10}'), images],
+  "edm with stable targets": [
+    tinyImages("edm", ...everything, "training.microBatch=2", 'training.target={"type":"stf","references":6}'),
+    images,
+  ],
+  "edm with matched noises and stable targets": [
+    tinyImages(
+      "edm",
+      ...everything,
+      'training.coupling={"type":"aot","pool":6}',
+      'training.target={"type":"stf","references":9}',
+    ),
+    images,
+  ],
+  "edm with augmentation and matched noises": [
+    tinyImages("edm", 'data.augment={"probability":0.5}', 'training.coupling={"type":"aot","pool":6}'),
+    images,
+  ],
+  "edm with augmentation": [tinyImages("edm", ...everything, 'data.augment={"probability":0.5}'), images],
   points: [tinyPoints("model.network.dropout=0.1", 'training.ema={"type":"update-count","decay":0.99}'), moons],
 };
 
