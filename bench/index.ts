@@ -2,7 +2,7 @@
 import { cpus, loadavg, totalmem } from "node:os";
 import { type MeasureOptions, measure, type NetworkResult } from "./measure.ts";
 import type { BenchName } from "./networks.ts";
-import { type EngineSpec, torch } from "./others.ts";
+import { type EngineSpec, javascriptEngines, torch } from "./others.ts";
 import { type Row, rowsOf } from "./report.ts";
 
 export type { NetworkResult } from "./measure.ts";
@@ -48,7 +48,7 @@ export async function* bench({ names, pythons, ...options }: BenchOptions): Asyn
     load: loadavg()[0],
   };
   const others: EngineSpec[] = [];
-  for (const found of [torch(pythons)]) {
+  for (const found of [torch(pythons), ...javascriptEngines()]) {
     if (typeof found === "string") yield { type: "skipped", reason: found };
     else others.push(found);
   }

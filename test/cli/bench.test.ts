@@ -9,7 +9,7 @@ import {
   benchWeights,
   buildBench,
 } from "../../bench/networks.ts";
-import { ornstein, torch } from "../../bench/others.ts";
+import { javascriptEngines, ornstein, torch } from "../../bench/others.ts";
 import { profileOf } from "../../bench/profile.ts";
 import { spread } from "../../bench/statistics.ts";
 import { evaluate, input, meanSquaredError, sizeOf } from "../../src/graph/index.ts";
@@ -148,6 +148,11 @@ test("an interpreter without PyTorch is skipped by name", () => {
   const found = torch(["/no/such/python"]);
   assert.equal(typeof found, "string");
   assert.match(String(found), /PyTorch.*\/no\/such\/python/);
+});
+
+test("an engine that is not installed is skipped by name", () => {
+  const names = javascriptEngines().map((found) => (typeof found === "string" ? found.split(":")[0] : found.label));
+  assert.deepEqual(names, ["tfjs-wasm", "jax-js"]);
 });
 
 test("an engine that cannot start is refused with its error", async () => {
