@@ -26,7 +26,7 @@ export const quickstart = command({
   summary: "Learn to draw digits, in minutes, and write a sheet of them.",
   examples: ["quickstart", "quickstart --minutes 20"],
   flags: {
-    minutes: { type: "number", default: 4.5, min: 0.05, help: "How long to train, about" },
+    minutes: { type: "number", default: 5, min: 0.05, help: "How long to train, about" },
     out: { type: "string", value: "DIR", help: "Folder for runs/quickstart, runs/quickstart-2, …", default: "runs" },
     ...runFlags,
   },
