@@ -22,12 +22,21 @@ export { type PairingGain, pairingGain } from "./pairing-gain.ts";
 export { linePlot, type PlotOptions, type Series, ticks } from "./plot.ts";
 export { type Posterior, posterior } from "./posterior.ts";
 export {
+  bandLogSnr,
   type RadialSpectrum,
   type Rounding,
   radialSpectrum,
   type SpectrumOptions,
   whiteNoisePower,
 } from "./spectrum.ts";
+export {
+  type Phases,
+  phases,
+  type StablePoint,
+  type TargetCurveOptions,
+  type TargetPoint,
+  targetPoint,
+} from "./target-curve.ts";
 export {
   type Draws,
   type DsmVariance,

@@ -14,6 +14,8 @@ export interface Posterior {
   readonly traceCovariance: number;
   /** 1/Σ w²: how many points the posterior is spread over, from 1 to all of them. */
   readonly effectiveSampleSize: number;
+  /** −Σ w ln w in nats: from 0 to the logarithm of the number of points. */
+  readonly entropy: number;
 }
 
 /** The posterior at one noisy point z `[dims]` at noise level σ̃ > 0. */
@@ -33,9 +35,11 @@ export function posterior(data: Points, z: Points, sigma: number): Posterior {
   const shift = new Float64Array(dims); // Σ w_k (x_k − x_top)
   let scatter = 0; // Σ w_k ‖x_k − x_top‖²
   let squares = 0;
+  let entropy = 0;
   for (let k = 0; k < count; k++) {
     const weight = Math.exp(logWeights[k]);
     squares += weight * weight;
+    if (weight > 0) entropy -= weight * logWeights[k];
     for (let d = 0; d < dims; d++) {
       const off = data[k * dims + d] - data[top * dims + d];
       shift[d] += weight * off;
@@ -50,6 +54,7 @@ export function posterior(data: Points, z: Points, sigma: number): Posterior {
       shift.reduce((left, off) => left - off * off, scatter),
     ),
     effectiveSampleSize: 1 / squares,
+    entropy: Math.max(0, entropy),
   };
 }
 

@@ -65,6 +65,11 @@ export function whiteNoisePower(height: number, width: number, sigma: number): n
   return height * width * sigma ** 2;
 }
 
+/** The log-SNR of each radius under noise of level σ: ln of its power over that of the noise; −∞ where there is none. */
+export function bandLogSnr({ power }: RadialSpectrum, [height, width]: readonly [number, number], sigma: number) {
+  return power.map((value) => Math.log(value / whiteNoisePower(height, width, sigma)));
+}
+
 /** |F|² of each frequency, averaged over the planes. */
 function meanPower(images: Float32Array | Float64Array, height: number, width: number): Float64Array {
   const size = height * width;

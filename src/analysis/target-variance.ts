@@ -191,7 +191,8 @@ function squaredDistance(a: Float64Array, b: Float64Array): number {
   return a.reduce((sum, value, d) => sum + (value - b[d]) ** 2, 0);
 }
 
-const scaled = (value: number, sigma: number): TargetVariance => ({
+/** A variance on all three scales. */
+export const scaled = (value: number, sigma: number): TargetVariance => ({
   value,
   timesSigma2: value * sigma ** 2,
   timesSigma4: value * sigma ** 4,

@@ -167,3 +167,41 @@ test("sizes that do not fit and noise levels that are none are named", () => {
   ])
     assert.throws(() => stableTargets({ ...good, ...wrong }), ConfigError, Object.keys(wrong).join());
 });
+
+test("the mean of targets over all that the references could be is the ideal denoiser: stable targets have no bias", () => {
+  const points = references.subarray(0, 4 * dims);
+  const at = (k: number) => points.slice(k * dims, (k + 1) * dims);
+  const z = noise.slice(0, dims);
+  for (const sigma of [0.4, 1, 3])
+    for (const replacement of [true, false]) {
+      const ideal = mixture({ means: points, dims });
+      const { weights } = stableTargets({
+        dims,
+        x: z,
+        noise: new Float64Array(dims),
+        sigma: [sigma],
+        references: points,
+      });
+      // x̃ = z belongs to point k with the posterior probability of k; z itself, taken as a sample, has to go.
+      const total = weights.reduce((a, b) => a + b, 0);
+      const mean = new Float64Array(dims);
+      let mass = 0;
+      for (let own = 0; own < 4; own++)
+        for (let a = 0; a < 4; a++)
+          for (let b = 0; b < 4; b++) {
+            if (!replacement && new Set([own, a, b]).size < 3) continue;
+            const x0 = at(own);
+            const eps = z.map((v, d) => (v - x0[d]) / sigma);
+            const others = Float64Array.from([...at(a), ...at(b)]);
+            const { target } = stableTargets({ dims, x: x0, noise: eps, sigma: [sigma], references: others });
+            const p = weights[own] / total;
+            mass += p;
+            for (let d = 0; d < dims; d++) mean[d] += p * target[d];
+          }
+      close(
+        mean.map((v) => v / mass),
+        ideal.denoise(z, sigma),
+        1e-12,
+      );
+    }
+});
