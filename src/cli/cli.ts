@@ -10,7 +10,7 @@ const overview = () =>
   [
     "ornstein — train, sample, measure and understand diffusion models",
     "",
-    ...Object.values(commands).map(({ name, summary }) => `  ${name.padEnd(11)} ${summary}`),
+    ...Object.values(commands).map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`),
     "",
     "  ornstein COMMAND --help says more. ornstein quickstart trains on MNIST and draws digits, in minutes.",
   ].join("\n");
@@ -40,10 +40,10 @@ async function carryOut(args: readonly string[], streams: Streams): Promise<numb
     streams.out.write(`${helpOf(parsed.helpOf)}\n`);
     return 0;
   }
-  const { command, argument, values, json } = parsed;
+  const { command, argument, rest, values, json } = parsed;
   const terminal = openTerminal(streams, json);
   try {
-    await command.run(argument, values, terminal);
+    await command.run(argument, values, terminal, rest);
     return terminal.signal.aborted ? 130 : 0;
   } catch (error) {
     if (terminal.signal.aborted && error instanceof Error && error.name === "AbortError") return 130;

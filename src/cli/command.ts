@@ -42,6 +42,8 @@ export interface Argument {
   readonly name: string;
   readonly help: string;
   readonly required: boolean;
+  /** Whether several may be given. */
+  readonly many?: boolean;
 }
 
 /** Where a command writes and learns about being stopped. */
@@ -64,7 +66,8 @@ export interface Command<F extends Flags = Flags> {
   readonly examples: readonly string[];
   readonly argument?: Argument;
   readonly flags: F;
-  run(argument: string | undefined, values: Values<F>, terminal: Terminal): Promise<void>;
+  /** `rest` is what follows the argument, if it may be several. */
+  run(argument: string | undefined, values: Values<F>, terminal: Terminal, rest: readonly string[]): Promise<void>;
 }
 
 /** A command, with the types of its values inferred from its flags. */
@@ -87,7 +90,8 @@ export const everywhere = {
 
 /** The text of `ornstein COMMAND --help`. */
 export function helpOf({ name, summary, examples, argument, flags }: Command): string {
-  const usage = argument ? ` ${argument.required ? argument.name : `[${argument.name}]`}` : "";
+  const named = argument && `${argument.name}${argument.many ? "…" : ""}`;
+  const usage = argument ? ` ${argument.required ? named : `[${named}]`}` : "";
   const rows: [string, string][] = Object.entries<Flag>({ ...flags, ...everywhere }).map(([key, flag]) => {
     const left = `${flag.short ? `-${flag.short}, ` : ""}${flagName(key)}${placeholder(flag)}`;
     const fallback = "default" in flag && flag.default !== undefined ? ` [${flag.default}]` : "";

@@ -1,10 +1,12 @@
 /** Every command of the command line, by name. */
 import { bench } from "./bench.ts";
 import type { Command } from "./command.ts";
+import { evaluate } from "./eval.ts";
 import { explain } from "./explain.ts";
 import { likelihood } from "./likelihood.ts";
 import { quickstart } from "./quickstart.ts";
 import { sample } from "./sample.ts";
+import { stats } from "./stats.ts";
 import { steps } from "./steps.ts";
 import { train } from "./train.ts";
 
@@ -13,7 +15,9 @@ export const commands: Readonly<Record<string, Command>> = {
   train,
   sample,
   steps,
+  eval: evaluate,
   likelihood,
+  stats,
   explain,
   bench,
 };

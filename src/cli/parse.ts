@@ -10,26 +10,40 @@ type Value = Values<Flags>[string];
 export interface Parsed {
   readonly command: Command;
   readonly argument: string | undefined;
+  /** What follows the argument, of commands that take several. */
+  readonly rest: readonly string[];
   readonly values: Values<Flags>;
   readonly json: boolean;
 }
 
-/** Reads `NAME [ARGUMENT] [FLAGS…]`. Returns the command alone where its help is asked for. Throws ConfigError. */
-export function parseCommandLine([name = "", ...args]: readonly string[]): Parsed | { readonly helpOf: Command } {
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) throw unknownName("ornstein: command", name, Object.keys(commands));
+/** Reads `NAME [ARGUMENT…] [FLAGS…]`. Returns the command alone where its help is asked for. Throws ConfigError. */
+export function parseCommandLine(words: readonly string[]): Parsed | { readonly helpOf: Command } {
+  const { command, args } = find(words);
+  const { name, argument } = command;
   const { given, positionals } = split(command, args);
   if (given.has("help")) return { helpOf: command };
   const values = Object.fromEntries(
     Object.entries(command.flags).map(([key, flag]) => [key, readFlag(name, key, flag, given.get(key) ?? [])]),
   );
-  const { argument } = command;
-  const extra = positionals[argument ? 1 : 0];
+  const [first, ...rest] = positionals;
+  const extra = argument === undefined ? first : argument.many ? undefined : rest[0];
   if (extra !== undefined)
     throw new ConfigError(`ornstein ${name}: does not know what to do with ${JSON.stringify(extra)}.`);
-  if (argument?.required && positionals.length === 0)
+  if (argument?.required && first === undefined)
     throw new ConfigError(`ornstein ${name}: needs ${argument.name}: ${argument.help}.`);
-  return { command, argument: positionals[0], values, json: given.has("json") };
+  return { command, argument: first, rest, values, json: given.has("json") };
+}
+
+/** The command whose name the words begin with; some names are two words. */
+function find([first = "", second = "", ...others]: readonly string[]): { command: Command; args: string[] } {
+  const named = (name: string) => (Object.hasOwn(commands, name) ? commands[name] : undefined);
+  const pair = named(`${first} ${second}`);
+  if (pair) return { command: pair, args: others };
+  const command = named(first);
+  if (command) return { command, args: second === "" && others.length === 0 ? [] : [second, ...others] };
+  const members = Object.keys(commands).flatMap((name) => (name.startsWith(`${first} `) ? name.split(" ")[1] : []));
+  if (members.length > 0) throw unknownName(`ornstein ${first}`, second, members);
+  throw unknownName("ornstein: command", first, Object.keys(commands));
 }
 
 /** The words given for each flag, `undefined` where a flag stands alone, and the words that belong to none. */

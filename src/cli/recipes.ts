@@ -17,6 +17,7 @@ import {
 } from "../recipe/index.ts";
 import type { RunDescription } from "../runs/index.ts";
 import type { Flags, Terminal, Values } from "./command.ts";
+import { watched } from "./sources.ts";
 
 /** Flags that say what to train; each is short for a field of the recipe. */
 export const recipeFlags = {
@@ -110,7 +111,7 @@ export function readDuration(text: string): { readonly images?: number; readonly
 }
 
 /** Loads the data of a recipe, showing progress and what was left out. */
-export async function loadData(recipe: Recipe, terminal: Terminal, split?: "train" | "test"): Promise<LoadedDataset> {
+export function loadData(recipe: Recipe, terminal: Terminal, split?: "train" | "test"): Promise<LoadedDataset> {
   const { source, size, channels, examples } = recipe.data;
   const loading = loadDataset(source, {
     ...(size !== undefined && { size }),
@@ -119,19 +120,7 @@ export async function loadData(recipe: Recipe, terminal: Terminal, split?: "trai
     ...(split !== undefined && { split }),
     seed: recipe.training.seed,
   });
-  for (;;) {
-    const { done, value } = await loading.next();
-    if (!done) {
-      terminal.progress(`${value.what}: ${value.done}${value.total > 0 ? ` of ${value.total}` : ""}`);
-      terminal.signal.throwIfAborted();
-      continue;
-    }
-    for (const note of value.report.notes) terminal.say(note);
-    const { skipped } = value.report;
-    for (const { file, reason } of skipped.slice(0, 5)) terminal.say(`skipped ${file}: ${reason}`);
-    if (skipped.length > 5) terminal.say(`… and ${skipped.length - 5} more files skipped.`);
-    return value;
-  }
+  return watched(loading, terminal);
 }
 
 /** What a run's recipe.json says. */

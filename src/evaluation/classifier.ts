@@ -3,7 +3,8 @@
  * classes apart, or, where there are no labels, which way an image was turned (Gidaris et al. 2018).
  */
 import { batches, type Dataset, elements, subset } from "../data/index.ts";
-import { type Expr, input } from "../graph/index.ts";
+import { constant, type Expr, input } from "../graph/index.ts";
+import { addFeatures, featureStatistics } from "../metrics/index.ts";
 import {
   bake,
   conv,
@@ -15,7 +16,7 @@ import {
   norm,
   parameterCount,
 } from "../nn/index.ts";
-import { toOnnx } from "../onnx/index.ts";
+import { onnxMetadata, toOnnx } from "../onnx/index.ts";
 import { stream } from "../random/index.ts";
 import { type CompileOptions, compile, compileStateful } from "../runtime/index.ts";
 import { adam, adamFeeds, adamRates, learningRate } from "../training/index.ts";
@@ -42,18 +43,23 @@ export interface ClassifierStep {
   readonly loss: number;
 }
 
-export interface TrainedClassifier {
-  /** The network as an ONNX model. */
-  readonly model: Uint8Array<ArrayBuffer>;
+/** What a trained classifier is, as its file says. */
+export interface ClassifierFacts {
   readonly spec: FeatureSpec;
   readonly task: ClassifierTask;
   /** Share of held-out images that it gets right. */
   readonly accuracy: number;
   /** How many it was tested on. */
   readonly tested: number;
-  /** Numbers in a feature vector. */
-  readonly dims: number;
 }
+
+export interface TrainedClassifier extends ClassifierFacts {
+  /** The network as an ONNX model, which {@link classifierFacts} reads these facts from. */
+  readonly model: Uint8Array<ArrayBuffer>;
+}
+
+/** Name of the entry in the model's file. */
+const entry = "ornstein.classifier";
 
 const batch = 128;
 const optimizer = { type: "adam", beta2: 0.99 } as const;
@@ -101,8 +107,10 @@ export async function* trainClassifier(
   }
 
   const network = build(input("images", [batch, ...shape]), outputs);
-  const [features, logits] = bake([network.features, network.logits], network.parameters, params);
-  const accuracy = await score(logits, test, task, seed, options);
+  const [raw, logits] = bake([network.features, network.logits], network.parameters, params);
+  const { accuracy, mean, scale } = await score({ raw, logits }, test, task, seed, options);
+  // About 0, and 1 in size, so that distances mean about the same for all data.
+  const features = raw.sub(constant(mean, [1, mean.length])).mul(scale);
   const spec: FeatureSpec = {
     name: `auto, ${task} of ${dataset.name}`,
     input: "images",
@@ -116,7 +124,14 @@ export async function* trainClassifier(
     outputs: { features: "features", ...(task === "classes" && { logits: "logits" }) },
   };
   const kept = task === "classes" ? { features, logits } : { features };
-  return { model: toOnnx(kept), spec, task, accuracy, tested: test.size, dims: widths[3] };
+  const facts: ClassifierFacts = { spec, task, accuracy, tested: test.size };
+  return { ...facts, model: toOnnx(kept, { metadata: { [entry]: JSON.stringify(facts) } }) };
+}
+
+/** What the file of a classifier trained here says about it; nothing of other files, or of files cut short. */
+export function classifierFacts(model: Uint8Array): ClassifierFacts | undefined {
+  const text = onnxMetadata(model)[entry];
+  return text === undefined ? undefined : JSON.parse(text);
 }
 
 /** A tenth of the examples, at least one, chosen by the seed, and the others. */
@@ -193,24 +208,37 @@ function oneHot(answers: ArrayLike<number>, outputs: number): Float32Array {
   return rows;
 }
 
-async function score(logits: Expr, test: Dataset, task: ClassifierTask, seed: number, options: CompileOptions) {
-  const program = await compile({ logits }, options);
+/** The share of right answers, the mean of the raw features, and what makes their mean variance 1. */
+async function score(
+  network: { readonly raw: Expr; readonly logits: Expr },
+  test: Dataset,
+  task: ClassifierTask,
+  seed: number,
+  options: CompileOptions,
+) {
+  const program = await compile(network, options);
   const shape = imageShape("features auto", test.shape);
   const assemble = batches(test, { seed, order: (position) => position % test.size });
+  const statistics = featureStatistics(widths[3]);
   let right = 0;
   try {
     for (let start = 0; start < test.size; start += batch) {
       const { x, labels } = assemble(start, batch);
       const answers = task === "classes" ? labels! : turnAll(x, shape, seed + 1, start);
-      const { logits: rows } = await program.run({ images: x });
-      const outputs = rows.length / batch;
-      for (let i = 0; i < Math.min(batch, test.size - start); i++) {
-        const row = rows.subarray(i * outputs, (i + 1) * outputs);
+      const { raw, logits } = await program.run({ images: x });
+      const outputs = logits.length / batch;
+      const count = Math.min(batch, test.size - start);
+      for (let i = 0; i < count; i++) {
+        const row = logits.subarray(i * outputs, (i + 1) * outputs);
         if (row.indexOf(Math.max(...row)) === answers[i]) right++;
       }
+      addFeatures(statistics, { data: raw.subarray(0, count * widths[3]), count, dims: widths[3] });
     }
   } finally {
     await program.close();
   }
-  return right / test.size;
+  const { mean, scatter, dims } = statistics;
+  let total = 0;
+  for (let d = 0; d < dims; d++) total += scatter[d * (dims + 1)];
+  return { accuracy: right / test.size, mean, scale: total > 0 ? Math.sqrt((dims * test.size) / total) : 1 };
 }

@@ -33,15 +33,20 @@ export interface Extractor {
 }
 
 /** The numbers themselves: pixels in [−1, 1], or the coordinates of points. */
-export const plainExtractor: Extractor = {
-  record: { name: "pixels", hash: "none" },
+const plain = (name: string): Extractor => ({
+  record: { name, hash: "none" },
   roles: ["features"],
   extract: ({ data, count, shape }) => {
     const values = data instanceof Uint8Array ? Float32Array.from(data, (byte) => byte / 127.5 - 1) : data;
     return Promise.resolve({ features: { data: values, count, dims: elements(shape) } });
   },
   close: () => Promise.resolve(),
-};
+});
+
+/** Images as they are. */
+export const pixelExtractor = plain("pixels");
+/** Points as they are. */
+export const pointExtractor = plain("coordinates");
 
 /** Images in one run of a network that takes any number. */
 const defaultBatch = 32;

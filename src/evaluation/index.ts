@@ -1,8 +1,10 @@
 /** Judging generated examples: feature networks, metrics with intervals, and what a number was made with. */
 export {
+  type ClassifierFacts,
   type ClassifierOptions,
   type ClassifierStep,
   type ClassifierTask,
+  classifierFacts,
   type TrainedClassifier,
   trainClassifier,
 } from "./classifier.ts";
@@ -12,7 +14,8 @@ export {
   type Extractor,
   type ExtractorRecord,
   networkExtractor,
-  plainExtractor,
+  pixelExtractor,
+  pointExtractor,
   type Rows,
 } from "./extractor.ts";
 export {
@@ -38,12 +41,13 @@ export {
 export { cautions, incomparable, type Protocol } from "./protocol.ts";
 export {
   joined,
+  type ReadingProgress,
   type Reference,
-  type ReferenceProgress,
   type ReferenceRecord,
   referenceOf,
   type Seen,
   see,
+  seeAll,
   sliceSeen,
 } from "./reference.ts";
 export { type Resize, type Resizer, resizeNames, resizer } from "./resize.ts";

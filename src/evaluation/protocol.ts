@@ -42,7 +42,7 @@ export function cautions(
   if (frechet && features.name.startsWith("inception") && n !== published)
     found.push(`This is FID-${n}, not the FID-${published} of papers: do not put them side by side.`);
   if (metrics.includes("is") && n < 5000) found.push(`An inception score of ${n} samples comes out too small.`);
-  if (metrics.includes("kid") && n < 1000 && n < reference.size)
+  if (metrics.includes("kid") && n < 1000 && n < (reference.size ?? Infinity))
     found.push(`A kernel distance of ${n} samples varies much; 1,000 are customary.`);
   if (metrics.includes("pr") && n < 1000)
     found.push(`Precision and recall of ${n} samples are rough, and depend on n: compare at equal n only.`);

@@ -9,7 +9,7 @@ import {
   gaussianOf,
 } from "../metrics/index.ts";
 import { stream } from "../random/index.ts";
-import { areImages, type Examples, examplesAt } from "./examples.ts";
+import { areImages, type Examples, examplesAt, sliceExamples } from "./examples.ts";
 import type { Extracted, Extractor, Rows } from "./extractor.ts";
 import type { Role } from "./feature-spec.ts";
 
@@ -26,7 +26,8 @@ export interface ReferenceRecord {
   readonly name: string;
   /** SHA-256 of everything in it, in hex. */
   readonly hash: string;
-  readonly size: number;
+  /** How many examples; null where only their statistics are known. */
+  readonly size: number | null;
 }
 
 export interface Reference {
@@ -38,8 +39,8 @@ export interface Reference {
   readonly sample?: Seen;
 }
 
-/** How far the reading of a reference has come. */
-export interface ReferenceProgress {
+/** How far the reading of examples has come. */
+export interface ReadingProgress {
   readonly done: number;
   readonly total: number;
 }
@@ -59,12 +60,27 @@ export async function see(extractor: Extractor, examples: Examples, labels?: Int
   };
 }
 
+/** As {@link see}, of many examples, with progress. */
+export async function* seeAll(
+  extractor: Extractor,
+  examples: Examples,
+  labels?: Int32Array,
+): AsyncGenerator<ReadingProgress, Seen, void> {
+  const pieces: Seen[] = [];
+  for (let start = 0; start < examples.count; start += chunk) {
+    yield { done: start, total: examples.count };
+    const end = Math.min(start + chunk, examples.count);
+    pieces.push(await see(extractor, sliceExamples(examples, start, end), labels?.subarray(start, end)));
+  }
+  return joined(pieces);
+}
+
 /** Reads the whole data set once: statistics of all, and the features of a random part. */
 export async function* referenceOf(
   dataset: Dataset,
   hash: string,
   extractor: Extractor,
-): AsyncGenerator<ReferenceProgress, Reference, void> {
+): AsyncGenerator<ReadingProgress, Reference, void> {
   if (dataset.size < 2)
     throw new ConfigError(`${dataset.name}: has ${dataset.size} example (at least 2 to compare with).`);
   const order = stream(0, "reference").permutation(dataset.size);

@@ -115,3 +115,16 @@ const Model = protobuf.Root.fromJSON(schema).lookupType("Model");
 
 /** A model as the bytes of an .onnx file. */
 export const encodeModel = (model: ModelProto): Uint8Array<ArrayBuffer> => new Uint8Array(Model.encode(model).finish());
+
+const { Entry } = schema.nested;
+const Entries = protobuf.Root.fromJSON({
+  nested: { Entry, Entries: { fields: { metadataProps: field("Entry", 14, "repeated") } } },
+}).lookupType("Entries");
+
+/** The metadata of a model's file; everything else in it is skipped. Throws on bytes that are no message. */
+export function decodeEntries(bytes: Uint8Array): readonly { readonly key: string; readonly value: string }[] {
+  const { metadataProps } = Entries.toObject(Entries.decode(bytes)) as {
+    metadataProps?: { key?: string; value?: string }[];
+  };
+  return (metadataProps ?? []).map(({ key = "", value = "" }) => ({ key, value }));
+}

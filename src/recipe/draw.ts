@@ -13,6 +13,8 @@ export interface DrawRequest {
   readonly count: number;
   /** Sample i of a seed is the same picture whatever the count and the batch (up to rounding). */
   readonly seed: number;
+  /** The index of the first sample; 0. Samples 64 to 127 are the same whether drawn by themselves or after the others. */
+  readonly first?: number;
   /** The class of sample i; left out: none, or for a conditional model each class in turn. */
   readonly label?: (index: number) => number | undefined;
   /** Samples in one call of the network; 64 or the count, whichever is less. */
@@ -42,12 +44,13 @@ export async function* draw(
   recipe: Recipe,
   facts: DataFacts,
   params: Float32Array,
-  { count, seed, label, batch, sampling, latent, ...options }: DrawOptions,
+  { count, seed, first, label, batch, sampling, latent, ...options }: DrawOptions,
 ): AsyncGenerator<Drawn, Float64Array, void> {
   const model = trainedModel(recipe, facts, params, options);
   const request = {
     count,
     seed,
+    ...(first !== undefined && { first }),
     ...(label && { label }),
     ...(batch !== undefined && { batch }),
     ...(sampling && { sampling }),
@@ -63,7 +66,7 @@ export async function* draw(
 /** As {@link draw}, from a model that stays open. */
 export async function* drawFrom(
   model: TrainedModel,
-  { count, seed, label, batch: asked, sampling = model.recipe.sampling, latent }: DrawRequest,
+  { count, seed, first = 0, label, batch: asked, sampling = model.recipe.sampling, latent }: DrawRequest,
 ): AsyncGenerator<Drawn, Float64Array, void> {
   const { dims, classes } = model;
   const batch = Math.min(asked ?? 64, count);
@@ -73,13 +76,14 @@ export async function* drawFrom(
   const labelOf = label ?? ((i: number) => (classes > 0 ? i % classes : undefined));
   const callsBefore = model.calls;
   for (let start = 0; start < count; start += batch) {
-    const indices = Array.from({ length: batch }, (_, i) => start + i);
+    const indices = Array.from({ length: batch }, (_, i) => first + start + i);
+    const wanted = (i: number) => i < first + count;
     const streams = indices.map((i) => stream(seed, "sample", i));
     const noise = () => fill(streams, new Float64Array(batch * dims));
     const x = noise();
-    for (const [row, i] of indices.entries()) if (latent && i < count) x.set(latent(i), row * dims);
+    for (const [row, i] of indices.entries()) if (latent && wanted(i)) x.set(latent(i), row * dims);
     for (let i = 0; i < x.length; i++) x[i] *= temperature * startStd;
-    const labels = indices.map((i) => (i < count ? labelOf(i) : undefined));
+    const labels = indices.map((i) => (wanted(i) ? labelOf(i) : undefined));
     const denoise = counted(await modifiedDenoiser(model, labels, sampling));
     let last = x;
     const handed =

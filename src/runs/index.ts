@@ -1,5 +1,11 @@
 export { writeAtomic } from "./atomic.ts";
+export { hashBytes, hashDataset } from "./data-hash.ts";
+export { type DrawingProgress, type DrawnSamples, drawSamples, type SamplesOf } from "./draw-samples.ts";
+export { appendEvaluation, type Evaluation, readEvaluations, type Subject } from "./evaluation-log.ts";
+export { autoFeatures, openFeatures } from "./feature-files.ts";
 export { writePlot } from "./plot.ts";
+export { cachedReference } from "./reference-cache.ts";
 export { type RunDescription, RunFolder, type StatsLine } from "./run-folder.ts";
+export { type SampleStore, type SampleStoreKey, sampleStore } from "./sample-store.ts";
 export { type ScatterOptions, type SheetOptions, writeScatter, writeSheet } from "./sheet.ts";
 export { columnsOf, type Ending, type TrainEvent, type TrainRunOptions, trainRun } from "./train.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Dataset, imagesFromBytes } from "../../src/data/index.ts";
-import { type TrainedClassifier, trainClassifier } from "../../src/evaluation/index.ts";
+import { classifierFacts, type TrainedClassifier, trainClassifier } from "../../src/evaluation/index.ts";
 import { turn, turns } from "../../src/evaluation/turns.ts";
 import { stream } from "../../src/random/index.ts";
 import { loadModel } from "../../src/runtime/index.ts";
@@ -40,11 +40,14 @@ describe("the classifier", () => {
     assert.deepEqual(
       model.outputs.map(({ name, shape }) => [name, shape[1]]),
       [
-        ["features", result.dims],
+        ["features", 128],
         ["logits", 2],
       ],
     );
     await model.close();
+    const { model: file, ...facts } = result;
+    assert.deepEqual(classifierFacts(file), facts);
+    assert.equal(classifierFacts(file.subarray(0, file.length - 10)), undefined);
   });
 
   test("learns which way images without labels are turned, and then has no logits", async () => {

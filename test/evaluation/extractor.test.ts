@@ -7,7 +7,8 @@ import {
   type FeatureSpec,
   featureSpec,
   networkExtractor,
-  plainExtractor,
+  pixelExtractor,
+  pointExtractor,
 } from "../../src/evaluation/index.ts";
 import { type Expr, input } from "../../src/graph/index.ts";
 import { toOnnx } from "../../src/onnx/index.ts";
@@ -125,8 +126,8 @@ test("points do not fit a network for images", () =>
   ));
 
 test("without a network, pixels are in [−1, 1] and points are themselves", async () => {
-  const pixels = await plainExtractor.extract(bytes([1, 1, 2], 1, (i) => 255 * i));
+  const pixels = await pixelExtractor.extract(bytes([1, 1, 2], 1, (i) => 255 * i));
   close(pixels.features.data, [-1, 1]);
-  const points = await plainExtractor.extract({ shape: [2], count: 1, data: Float32Array.of(3, -4) });
+  const points = await pointExtractor.extract({ shape: [2], count: 1, data: Float32Array.of(3, -4) });
   close(points.features.data, [3, -4]);
 });

@@ -3,6 +3,14 @@
 export { type ByteSource, type OpenFile, openFile, sourceOf } from "./byte-source.ts";
 export { cacheFolder } from "./cache.ts";
 export { emojiGroup, emojiGroups } from "./emoji-groups.ts";
+export {
+  type FeatureStatisticsFile,
+  featureStatisticsBytes,
+  holdsFeatureStatistics,
+  readFeatureStatistics,
+  type StatisticsLayout,
+  type StoredImages,
+} from "./feature-statistics.ts";
 export { type Format, fileFormats, folderFormats } from "./formats.ts";
 export { type Idx, parseIdx, readIdx } from "./idx.ts";
 export type { Split } from "./idx-dataset.ts";

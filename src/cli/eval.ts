@@ -1,0 +1,287 @@
+/** `ornstein eval`: how good samples are, in numbers that say how they were made. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { cacheFolder, holdsFeatureStatistics, readFeatureStatistics } from "../data/files/index.ts";
+import { type Dataset, type PixelConvention, pixelConventions } from "../data/index.ts";
+import { ConfigError } from "../errors/index.ts";
+import {
+  cautions,
+  chooseMetrics,
+  type Examples,
+  type Extractor,
+  examplesAt,
+  type MetricName,
+  measure,
+  metricNames,
+  type Need,
+  type Protocol,
+  parseMetrics,
+  type Reference,
+  type Seen,
+  seeAll,
+} from "../evaluation/index.ts";
+import { stream } from "../random/index.ts";
+import { defineRecipe, type Recipe, samplingPlan } from "../recipe/index.ts";
+import {
+  appendEvaluation,
+  cachedReference,
+  drawSamples,
+  type Evaluation,
+  hashBytes,
+  hashDataset,
+  RunFolder,
+  type Subject,
+} from "../runs/index.ts";
+import type { Device } from "../runtime/index.ts";
+import { command, type Terminal, type Values } from "./command.ts";
+import { showing, shown } from "./eta.ts";
+import { describeEvaluation } from "./evaluation-text.ts";
+import { type Chosen, describeFeatures, extractorFor, featureFlags, readFeatures } from "./features.ts";
+import { loadData } from "./recipes.ts";
+import { samplingFlags, samplingOf } from "./sampling-flags.ts";
+import { loadSource, type SourceFlags, sourceFlags, testSplit } from "./sources.ts";
+import { settingsOf } from "./sweep.ts";
+import { weightFlags, whichCheckpoint } from "./weights.ts";
+
+const flags = {
+  n: { type: "integer", default: 2000, min: 2, help: "Samples of each seed" },
+  seeds: { type: "integer", default: 3, min: 1, help: "How often it is repeated, for an interval" },
+  ...featureFlags,
+  metrics: { type: "string", value: "NAME,…", help: `Of ${metricNames.join(", ")}; the usual ones if left out` },
+  reference: { type: "string", value: "SRC|FILE.npz", help: "What to compare with; a run's own data if left out" },
+  rounding: {
+    type: "choice",
+    choices: Object.keys(pixelConventions),
+    default: "edm",
+    help: "How samples become bytes: edm rounds, adm truncates",
+  },
+  ...samplingFlags,
+  sweep: { type: "string", value: "NAME=V,V;…", help: "Evaluate under all these settings, such as guidance=1,2,3" },
+  ...weightFlags,
+  ...sourceFlags,
+  out: { type: "string", value: "FILE", help: "Add the numbers to this file of JSON lines; a run's eval.jsonl" },
+} as const;
+
+type EvalFlags = Values<typeof flags>;
+
+export const evaluate = command({
+  name: "eval",
+  summary: "Measure samples against data, with intervals.",
+  argument: { name: "RUN|FOLDER|SRC", help: "A run to draw from, or images that are there", required: true },
+  examples: [
+    "eval runs/mnist",
+    "eval runs/mnist --n 5000 --seeds 2 --sweep guidance=1,1.5,2",
+    "eval runs/mnist --checkpoint best --weights raw --metrics fd,kid",
+    "eval pictures/ --reference photos/ --size 64 --features inception=inception.onnx",
+  ],
+  flags,
+  async run(path = "", flags, terminal) {
+    const chosen = readFeatures(flags.features);
+    const metrics = flags.metrics === undefined ? undefined : parseMetrics("--metrics", flags.metrics.split(","));
+    if (RunFolder.exists(path)) await evaluateRun(RunFolder.open(path), flags, chosen, metrics, terminal);
+    else await evaluateSource(path, flags, chosen, metrics, terminal);
+  },
+});
+
+/** Everything but the samples. */
+interface Against {
+  readonly extractor: Extractor;
+  readonly reference: Reference;
+}
+
+async function evaluateRun(
+  folder: RunFolder,
+  flags: EvalFlags,
+  chosen: Chosen,
+  metrics: readonly MetricName[] | undefined,
+  terminal: Terminal,
+): Promise<void> {
+  const { recipe } = folder.describe();
+  const settings = settingsFor(recipe, flags);
+  const checkpoint = whichCheckpoint(flags.checkpoint);
+  folder.load(checkpoint);
+  const data = await loadData(recipe, terminal);
+  const against = await prepareReference(
+    flags,
+    chosen,
+    { source: recipe.data.source, own: data, shape: data.shape },
+    terminal,
+  );
+  const seeds = Array.from({ length: flags.seeds }, (_, i) => i);
+  const show = showing(terminal);
+  const out = flags.out ?? join(folder.path, "eval.jsonl");
+  try {
+    announce(against, terminal);
+    for (const sampling of settings) {
+      const request = {
+        checkpoint,
+        weights: flags.weights === "raw" ? ("params" as const) : ("ema" as const),
+        sampling,
+        n: flags.n,
+        seeds,
+        batch: Math.min(flags.batch ?? (data.shape.length === 1 ? 1000 : 64), flags.n),
+        rounding: flags.rounding as PixelConvention,
+      };
+      const { subject, sets, labels } = await shown(
+        drawSamples(folder, data, request, { threads: flags.threads, device: flags.device as Device }),
+        ({ done, total }) => show(`drawing ${total} samples`, done, total),
+      );
+      const protocol = protocolOf(flags, seeds, against);
+      const evaluation = await judge(subject, protocol, sets, labels, against, metrics, terminal);
+      appendEvaluation(out, evaluation);
+      report(evaluation, terminal);
+    }
+    terminal.print(`Numbers and how they were made: ${out}`);
+  } finally {
+    await against.extractor.close();
+  }
+}
+
+/** The sampling of every setting, checked before anything is loaded. */
+function settingsFor(recipe: Recipe, flags: EvalFlags): Recipe["sampling"][] {
+  if (flags.sweep !== undefined) return settingsOf(recipe, flags.sweep, flags).map(({ sampling }) => sampling);
+  const { sampling } = defineRecipe({ ...recipe, sampling: samplingOf(recipe, flags) }, "eval");
+  samplingPlan(recipe, sampling);
+  return [sampling];
+}
+
+async function evaluateSource(
+  source: string,
+  flags: EvalFlags,
+  chosen: Chosen,
+  metrics: readonly MetricName[] | undefined,
+  terminal: Terminal,
+): Promise<void> {
+  if (flags.reference === undefined)
+    throw new ConfigError(`eval: ${source} is no run, so it has no data of its own to compare with: give --reference.`);
+  const images = await loadSource(source, flags, terminal);
+  const against = await prepareReference(flags, chosen, { source, shape: images.shape }, terminal);
+  try {
+    announce(against, terminal);
+    const n = Math.min(flags.n, images.size);
+    const seeds = Array.from({ length: Math.max(1, Math.min(flags.seeds, Math.floor(images.size / n))) }, (_, i) => i);
+    const order = stream(0, "evaluated").permutation(images.size);
+    const rows = seeds.map((seed) => order.subarray(seed * n, (seed + 1) * n));
+    const sets = rows.map((indices) => examplesAt(images, indices));
+    const { label } = images;
+    const labels = label && rows.map((indices) => Int32Array.from(indices, (i) => label.call(images, i)));
+    const { name, size } = images;
+    const subject: Subject = { type: "source", name, hash: hashDataset(images), size };
+    const protocol = protocolOf({ ...flags, n }, seeds, against);
+    const evaluation = await judge(subject, protocol, sets, labels, against, metrics, terminal);
+    if (flags.out !== undefined) appendEvaluation(flags.out, evaluation);
+    report(evaluation, terminal);
+  } finally {
+    await against.extractor.close();
+  }
+}
+
+/** What is judged, as far as the reference must fit it. */
+interface Judged {
+  /** Where a run's own data come from, and what they are. */
+  readonly source: string;
+  readonly own?: Dataset;
+  readonly shape: readonly number[];
+}
+
+/** The reference and the network that looks at it. */
+async function prepareReference(
+  flags: EvalFlags,
+  chosen: Chosen,
+  { source, own, shape }: Judged,
+  terminal: Terminal,
+): Promise<Against> {
+  const named = flags.reference;
+  if (named?.endsWith(".npz") && existsSync(named) && (await holdsFeatureStatistics(named))) {
+    const extractor = await extractorFor(chosen, undefined, async () => undefined, flags, terminal);
+    const statistics = await readFeatureStatistics(named);
+    const { mean, covariance } = statistics.features;
+    return {
+      extractor,
+      reference: { record: { name: named, hash: hashBytes(mean, covariance), size: null }, ...statistics },
+    };
+  }
+  const asShaped: SourceFlags =
+    shape.length === 3
+      ? { ...flags, size: flags.size ?? `${shape[1]}x${shape[2]}`, channels: flags.channels ?? shape[0] }
+      : flags;
+  const dataset = named === undefined ? own! : await loadSource(named, asShaped, terminal);
+  if (dataset.shape.join() !== shape.join())
+    throw new ConfigError(
+      `eval: the reference ${dataset.name} has examples of [${dataset.shape.join(", ")}]; what is judged has [${shape.join(", ")}]. Give --size or --channels.`,
+    );
+  const test = () => testSplit(named ?? source, asShaped, terminal);
+  const extractor = await extractorFor(chosen, dataset, test, flags, terminal);
+  const show = showing(terminal);
+  const reference = await shown(cachedReference(dataset, extractor, cacheFolder()), ({ done, total }) =>
+    show(`looking at ${dataset.name}`, done, total),
+  );
+  return { extractor, reference };
+}
+
+const protocolOf = (
+  { n, rounding }: Pick<EvalFlags, "n" | "rounding">,
+  seeds: readonly number[],
+  { extractor, reference }: Against,
+): Protocol => ({
+  n,
+  seeds,
+  features: extractor.record,
+  reference: reference.record,
+  rounding: rounding as PixelConvention,
+});
+
+async function judge(
+  subject: Subject,
+  protocol: Protocol,
+  sets: readonly Examples[],
+  labels: readonly Int32Array[] | undefined,
+  { extractor, reference }: Against,
+  asked: readonly MetricName[] | undefined,
+  terminal: Terminal,
+): Promise<Evaluation> {
+  const show = showing(terminal);
+  const seen: Seen[] = [];
+  for (const [i, set] of sets.entries())
+    seen.push(
+      await shown(seeAll(extractor, set, labels?.[i]), ({ done, total }) =>
+        show(`looking at samples of ${sets.length} seeds`, i + done / total, sets.length),
+      ),
+    );
+  const metrics = chooseMetrics(asked, has(seen[0], reference, extractor), seen[0].colour === undefined);
+  if (metrics.length === 0)
+    throw new ConfigError("eval: no metric can be computed with these features and this reference.");
+  const measuring = measure(metrics, seen, reference);
+  let next = measuring.next();
+  for (let done = 0; !next.done; done++, next = measuring.next()) show(`computing ${next.value}`, done, metrics.length);
+  return {
+    at: new Date().toISOString(),
+    subject,
+    protocol,
+    metrics,
+    measurements: next.value,
+    cautions: cautions(protocol, metrics, seen[0].features.dims),
+  };
+}
+
+/** What there is to compute metrics from. */
+function has(seen: Seen, reference: Reference, { record }: Extractor): ReadonlySet<Need> {
+  const needs: Need[] = [];
+  if (seen.spatial && reference.spatial) needs.push("spatial");
+  if (seen.logits) needs.push("logits");
+  if (seen.labels && record.task === "classes") needs.push("labels");
+  if (seen.colour) needs.push("colour");
+  if (reference.sample) needs.push("sample");
+  return new Set(needs);
+}
+
+function announce({ extractor, reference: { record } }: Against, terminal: Terminal): void {
+  terminal.say(`features: ${describeFeatures(extractor)}`);
+  terminal.say(`reference: ${record.name}${record.size === null ? "" : `, ${record.size} examples`}`);
+}
+
+function report(evaluation: Evaluation, terminal: Terminal): void {
+  for (const line of describeEvaluation(evaluation)) terminal.print(line);
+  for (const caution of evaluation.cautions) terminal.say(`Note: ${caution}`);
+  terminal.record(evaluation);
+}

@@ -1,0 +1,126 @@
+/** Samples of a run for its evaluation: drawn where they are not on disk yet. */
+import { join } from "node:path";
+import { type Dataset, elements, labelCounts, type PixelConvention } from "../data/index.ts";
+import { ConfigError } from "../errors/index.ts";
+import { type Examples, examplesOf } from "../evaluation/index.ts";
+import { stream } from "../random/index.ts";
+import { drawFrom, modelOf, type Recipe, samplingPlan, type TrainedModel, trainedModel } from "../recipe/index.ts";
+import type { CompileOptions } from "../runtime/index.ts";
+import { flatFromCheckpoint, networkOf } from "../training/index.ts";
+import { hashBytes } from "./data-hash.ts";
+import type { Subject } from "./evaluation-log.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { sampleStore } from "./sample-store.ts";
+
+/** Which samples of a run. */
+export interface SamplesOf {
+  readonly checkpoint: "latest" | "best" | number;
+  readonly weights: "ema" | "params";
+  readonly sampling: Recipe["sampling"];
+  readonly n: number;
+  readonly seeds: readonly number[];
+  /** Samples in one call of the network. */
+  readonly batch: number;
+  readonly rounding: PixelConvention;
+}
+
+export interface DrawingProgress {
+  /** Samples on disk, of all seeds. */
+  readonly done: number;
+  readonly total: number;
+  /** How many of `done` were there before. */
+  readonly found: number;
+}
+
+export interface DrawnSamples {
+  readonly subject: Subject;
+  /** One set a seed, of n samples. */
+  readonly sets: readonly Examples[];
+  /** Their classes; there if the model has classes. */
+  readonly labels?: readonly Int32Array[];
+}
+
+/** Draws samples into the folder `eval` of the run and returns them. Stopped or killed, it goes on where it was. */
+export async function* drawSamples(
+  folder: RunFolder,
+  dataset: Dataset,
+  { checkpoint: which, weights, sampling, n, seeds, batch, rounding }: SamplesOf,
+  options: CompileOptions = {},
+): AsyncGenerator<DrawingProgress, DrawnSamples, void> {
+  const { recipe, data } = folder.describe();
+  const { checkpoint, path } = folder.load(which);
+  const spec = modelOf(recipe, data);
+  const params = flatFromCheckpoint(networkOf(spec).parameters, checkpoint.tensors, weights, path);
+  const { evaluations } = samplingPlan(recipe, sampling);
+  const classOf = classes(dataset, spec.classes);
+  const made = {
+    parameters: hashBytes(params),
+    sampling,
+    rounding,
+    classes: classOf.kind,
+    // The model's meaning: the same parameters under another objective denoise otherwise.
+    objective: recipe.objective,
+    sigmaData: recipe.data.sigmaData,
+  };
+  const total = n * seeds.length;
+  const batches = Math.ceil(n / batch);
+  const stores = seeds.map((seed) => sampleStore(join(folder.path, "eval"), { shape: data.shape, batch, made }, seed));
+  const missing = stores.flatMap((store, s) =>
+    Array.from({ length: batches }, (_, index) => ({ store, seed: seeds[s], index })).filter(
+      ({ index }) => !store.has(index),
+    ),
+  );
+  const found = total - Math.min(total, missing.length * batch);
+  const model: TrainedModel = trainedModel(recipe, data, params, options);
+  let measured = 0;
+  try {
+    for (const [i, { store, seed, index }] of missing.entries()) {
+      yield { done: Math.min(total, found + i * batch), total, found };
+      const first = index * batch;
+      const label = (sample: number) => classOf.of(seed, sample);
+      const drawing = drawFrom(model, { count: batch, first, seed, batch, sampling, label });
+      let next = await drawing.next();
+      for (; !next.done; next = await drawing.next()) {
+        measured = next.value.perSample;
+        yield { done: Math.min(total, found + (i + next.value.share) * batch), total, found };
+      }
+      const bad = next.value.findIndex((value) => !Number.isFinite(value));
+      if (bad >= 0)
+        throw new ConfigError(
+          `${folder.path}: sample ${first + Math.floor(bad / elements(data.shape))} of seed ${seed} is not finite. Has training diverged, or does the sampler not fit the model? ornstein doctor ${folder.path} says more.`,
+        );
+      store.write(index, examplesOf(next.value, data.shape, rounding));
+    }
+  } finally {
+    await model.close();
+  }
+  return {
+    subject: {
+      type: "run",
+      step: Number(checkpoint.metadata["step"]),
+      images: Number(checkpoint.metadata["images"]),
+      weights,
+      parameters: made.parameters,
+      sampling,
+      evaluations: evaluations ?? (measured || null),
+      classes: classOf.kind,
+    },
+    sets: stores.map((store) => store.read(n)),
+    ...(spec.classes > 0 && {
+      labels: seeds.map((seed) => Int32Array.from({ length: n }, (_, i) => classOf.of(seed, i)!)),
+    }),
+  };
+}
+
+/** The class of every sample: what compares with data has its classes as often as they are there. */
+function classes(dataset: Dataset, known: number) {
+  if (known === 0) return { kind: "none" as const, of: () => undefined };
+  const counts = labelCounts(dataset) ?? Array.from({ length: known }, () => 1);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const of = (seed: number, sample: number) => {
+    let left = stream(seed, "class", sample).uniform() * total;
+    const label = counts.findIndex((count) => (left -= count) < 0);
+    return label < 0 ? counts.length - 1 : label;
+  };
+  return { kind: "as in the data" as const, of };
+}
