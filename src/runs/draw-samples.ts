@@ -87,7 +87,7 @@ export async function* drawSamples(
       const bad = next.value.findIndex((value) => !Number.isFinite(value));
       if (bad >= 0)
         throw new ConfigError(
-          `${folder.path}: sample ${first + Math.floor(bad / elements(data.shape))} of seed ${seed} is not finite. Has training diverged, or does the sampler not fit the model? ornstein doctor ${folder.path} says more.`,
+          `${folder.path}: sample ${first + Math.floor(bad / elements(data.shape))} of seed ${seed} is not finite. Has training diverged, or does the sampler not fit the model?`,
         );
       store.write(index, examplesOf(next.value, data.shape, rounding));
     }
