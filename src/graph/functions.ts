@@ -1,6 +1,6 @@
 /** Functions over primitives that networks and losses are written with. */
 import { GraphError } from "../errors/index.ts";
-import { concat, constant, type Expr, lift } from "./expr.ts";
+import { constant, type Expr, lift } from "./expr.ts";
 
 /** Cuts a node into consecutive pieces of the given sizes along one axis. */
 export function split(x: Expr, sizes: readonly number[], axis: number): Expr[] {
@@ -81,13 +81,6 @@ export function firUp(x: Expr, taps: readonly number[], pad = firPad(taps)): Exp
   const geometry = { stride: 2, pads: [pad, pad, pad, pad] as const, groups: channels };
   return x.convTranspose2d(firFilter(channels, taps, 4), [size(h), size(w)], geometry);
 }
-
-/** Stacks along a new leading axis. */
-export const stack = (parts: readonly Expr[]): Expr =>
-  concat(
-    parts.map((x) => x.reshape([1, ...x.shape])),
-    0,
-  );
 
 /** Mean squared difference over everything, as a scalar of shape [1, …]. */
 export const meanSquaredError = (a: Expr, b: Expr): Expr => {

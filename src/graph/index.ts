@@ -23,7 +23,6 @@ export {
   meanSquaredError,
   softplus,
   split,
-  stack,
 } from "./functions.ts";
 export { gradients } from "./gradients.ts";
 export { infer } from "./infer.ts";

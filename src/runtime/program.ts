@@ -27,7 +27,7 @@ export interface Port {
 export type Feeds = Readonly<Record<string, Float32Array | Float64Array | readonly number[] | Int32Array | Uint8Array>>;
 export type Fetched = Record<string, Float32Array>;
 
-/** Which of two programs' runs is timed. */
+/** A compiled graph, ready to run. */
 export interface Program {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
