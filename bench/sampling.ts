@@ -60,6 +60,9 @@ const instant: Denoiser = {
       return answer;
     };
   },
+  denoiseEach: () => {
+    throw new Error("internal: not used.");
+  },
   denoiseAndProduct: () => {
     throw new Error("internal: not used.");
   },

@@ -1,78 +1,160 @@
 /** `ornstein likelihood`: how probable a run finds data that it did not see. */
+import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { runLikelihood } from "../recipe/index.ts";
+import { type LikelihoodProgress, runBound, runLikelihood, type TrainedModel } from "../recipe/index.ts";
 import { RunFolder } from "../runs/index.ts";
-import { command } from "./command.ts";
+import { command, type Flags, type Terminal, type Values } from "./command.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
 import { bar } from "./terminal.ts";
 import { openModel, weightFlags } from "./weights.ts";
 
+const ownFlags = {
+  n: { type: "integer", default: 100, min: 1, help: "Examples" },
+  ...splitFlags,
+  bound: { type: "boolean", help: "The variational bound, term by term, in place of the flow" },
+  form: {
+    type: "choice",
+    choices: ["continuous", "discrete"],
+    help: "With --bound: time; discrete if left out, where the run has timesteps",
+  },
+  levels: { type: "integer", min: 1, help: "With --bound: noise levels for each example; 32 if left out" },
+  variance: {
+    type: "choice",
+    choices: ["fixed-small", "fixed-large"],
+    help: "With --bound: of discrete steps back; the learned one or fixed-small if left out",
+  },
+  sigmaMin: { type: "number", min: 0, help: "With --bound: lowest noise level; that of sampling if left out" },
+  sigmaMax: { type: "number", min: 0, help: "With --bound: highest noise level; that of sampling if left out" },
+  passes: { type: "integer", min: 1, help: "Draws of dequantisation noise, averaged; 1 if left out" },
+  probes: { type: "integer", min: 1, help: "Hutchinson probes of the divergence; 1 if left out" },
+  probe: { type: "choice", choices: ["rademacher", "gaussian"], help: "What probes are; rademacher if left out" },
+  exact: { type: "boolean", help: "Exact divergence, for few dimensions, in place of probes" },
+  rtol: {
+    type: "number",
+    min: 1e-12,
+    max: 1,
+    help: "Tolerance of the solver, relative and absolute; 1e-5 if left out",
+  },
+  unconditional: { type: "boolean", help: "Leave the classes out" },
+  seed: { type: "integer", default: 0, min: 0, help: "Of examples, noise and probes" },
+  ...weightFlags,
+} as const satisfies Flags;
+
+type LikelihoodFlags = Values<typeof ownFlags>;
+
 export const likelihood = command({
   name: "likelihood",
-  summary: "Measure the likelihood of data by the probability-flow ODE.",
+  summary: "Measure the likelihood of data by the probability-flow ODE, or bound it.",
   argument: { name: "RUN", help: "Run folder, as made by train", required: true },
-  examples: ["likelihood runs/mnist --n 200 --passes 5", "likelihood runs/moons --exact --n 1000"],
-  flags: {
-    n: { type: "integer", default: 100, min: 1, help: "Examples" },
-    ...splitFlags,
-    passes: { type: "integer", default: 1, min: 1, help: "Draws of dequantisation noise, averaged" },
-    probes: { type: "integer", default: 1, min: 1, help: "Hutchinson probes of the divergence" },
-    probe: { type: "choice", choices: ["rademacher", "gaussian"], default: "rademacher", help: "What probes are" },
-    exact: { type: "boolean", help: "Exact divergence, for few dimensions, in place of probes" },
-    rtol: { type: "number", default: 1e-5, min: 1e-12, max: 1, help: "Tolerance of the solver, relative and absolute" },
-    unconditional: { type: "boolean", help: "Leave the classes out" },
-    seed: { type: "integer", default: 0, min: 0, help: "Of examples, noise and probes" },
-    ...weightFlags,
-  },
+  examples: [
+    "likelihood runs/mnist --n 200 --passes 5",
+    "likelihood runs/moons --exact --n 1000",
+    "likelihood runs/mnist --bound --n 500",
+  ],
+  flags: ownFlags,
   async run(path, flags, terminal) {
-    const { n, passes, probes, probe, exact, rtol, unconditional, seed, batch } = flags;
+    checkMethod(flags);
     const folder = RunFolder.open(path ?? "");
     const { recipe } = folder.describe();
     const model = openModel(folder, flags);
-    if (unconditional && model.classes === 0)
+    if (flags.unconditional && model.classes === 0)
       throw new ConfigError("likelihood: --unconditional: the model was trained without labels. Leave it out.");
-    const started = performance.now();
     try {
       const dataset = await heldOut(recipe, flags, terminal);
-      const measuring = runLikelihood(model, dataset, {
-        count: n,
-        seed,
-        passes,
-        probes: exact ? "exact" : probes,
-        probe: probe as "rademacher" | "gaussian",
-        tolerance: rtol,
-        unconditional,
-        ...(batch !== undefined && { batch }),
-      });
-      let next = await measuring.next();
-      while (!next.done) {
-        const { share, evaluations } = next.value;
-        terminal.progress(`${bar(share)} ${(share * 100).toFixed(0).padStart(3)}%  ${evaluations} network calls`);
-        terminal.signal.throwIfAborted();
-        next = await measuring.next();
-      }
-      const { examples: _, ...result } = next.value;
-      const { natsPerDim, bitsPerDim, offset, dims, sigmaMin, sigmaMax, evaluations } = result;
-      const seconds = (performance.now() - started) / 1000;
-      const divergence = exact ? "exact divergence" : `${probes} ${probe} ${probes === 1 ? "probe" : "probes"}`;
-      const noise = bitsPerDim ? `${passes} ${passes === 1 ? "pass" : "passes"} of uniform dequantisation, ` : "";
-      terminal.print(
-        `${dataset.name}: ${n} examples, ${noise}${divergence}, σ from ${short(sigmaMin)} to ${short(sigmaMax)}; ` +
-          `${evaluations} network calls in ${seconds.toFixed(1)} s`,
-      );
-      if (bitsPerDim)
-        terminal.print(
-          `bits/dim  ${shown(bitsPerDim)}   −ln p/(D ln 2) + ${offset}, D = ${dims}; ${offset} = log2(256 levels / 2, the width of [−1, 1])`,
-        );
-      terminal.print(
-        `nats/dim  ${shown(natsPerDim)}   −ln p/D${bitsPerDim ? " of the dequantised data in [−1, 1]" : ` in the data's own units, D = ${dims}`}`,
-      );
-      terminal.record({ method: "flow", data: dataset.name, n, ...result, seconds });
+      await (flags.bound ? measureBound : measureFlow)(model, dataset, flags, terminal);
     } finally {
       await model.close();
     }
   },
 });
+
+/** Refuses flags of the method that is not asked for. */
+function checkMethod(flags: LikelihoodFlags): void {
+  const { bound, form, levels, variance, sigmaMin, sigmaMax, passes, probes, probe, exact, rtol } = flags;
+  const ofBound = { form, levels, variance, "sigma-min": sigmaMin, "sigma-max": sigmaMax };
+  const ofFlow = { passes, probes, probe, exact: exact || undefined, rtol };
+  const [given] = Object.entries(bound ? ofFlow : ofBound).flatMap(([name, value]) =>
+    value === undefined ? [] : [name],
+  );
+  if (given !== undefined)
+    throw new ConfigError(
+      bound
+        ? `likelihood: --${given} is about the flow, and --bound has none. Leave one of them out.`
+        : `likelihood: --${given} is about the bound. Give --bound with it.`,
+    );
+}
+
+async function measureFlow(model: TrainedModel, dataset: Dataset, flags: LikelihoodFlags, terminal: Terminal) {
+  const { n, passes = 1, probes = 1, probe = "rademacher", exact, rtol = 1e-5, unconditional, seed, batch } = flags;
+  const measuring = runLikelihood(model, dataset, {
+    count: n,
+    seed,
+    passes,
+    probes: exact ? "exact" : probes,
+    probe,
+    tolerance: rtol,
+    unconditional,
+    ...(batch !== undefined && { batch }),
+  });
+  const { value, seconds } = await watched(measuring, terminal);
+  const { examples: _, ...result } = value;
+  const { natsPerDim, bitsPerDim, offset, dims, sigmaMin, sigmaMax, evaluations } = result;
+  const divergence = exact ? "exact divergence" : `${probes} ${probe} ${probes === 1 ? "probe" : "probes"}`;
+  const noise = bitsPerDim ? `${passes} ${passes === 1 ? "pass" : "passes"} of uniform dequantisation, ` : "";
+  terminal.print(
+    `${dataset.name}: ${n} examples, ${noise}${divergence}, σ from ${short(sigmaMin)} to ${short(sigmaMax)}; ` +
+      `${evaluations} network calls in ${seconds.toFixed(1)} s`,
+  );
+  if (bitsPerDim)
+    terminal.print(
+      `bits/dim  ${shown(bitsPerDim)}   −ln p/(D ln 2) + ${offset}, D = ${dims}; ${offset} = log2(256 levels / 2, the width of [−1, 1])`,
+    );
+  terminal.print(
+    `nats/dim  ${shown(natsPerDim)}   −ln p/D${bitsPerDim ? " of the dequantised data in [−1, 1]" : ` in the data's own units, D = ${dims}`}`,
+  );
+  terminal.record({ method: "flow", data: dataset.name, n, ...result, seconds });
+}
+
+async function measureBound(model: TrainedModel, dataset: Dataset, flags: LikelihoodFlags, terminal: Terminal) {
+  const { n, seed, form, levels, variance, sigmaMin, sigmaMax, unconditional, batch } = flags;
+  const measuring = runBound(model, dataset, {
+    count: n,
+    seed,
+    unconditional,
+    ...(form && { form }),
+    ...(levels !== undefined && { levels }),
+    ...(variance && { variance }),
+    ...(sigmaMin !== undefined && { sigmaMin }),
+    ...(sigmaMax !== undefined && { sigmaMax }),
+    ...(batch !== undefined && { batch }),
+  });
+  const { value: result, seconds } = await watched(measuring, terminal);
+  const { total, prior, reconstruction, diffusion, unit, dims, evaluations } = result;
+  const time =
+    result.form === "discrete"
+      ? `${result.levels} timesteps each, variance ${result.variance}`
+      : `${result.levels} noise levels each`;
+  terminal.print(
+    `${dataset.name}: ${n} examples, ${result.form} bound, ${time}, σ from ${short(result.sigmaMin)} to ${short(result.sigmaMax)}; ` +
+      `${evaluations} network calls in ${seconds.toFixed(1)} s`,
+  );
+  terminal.print(`${unit}  ${shown(total)}   −log p/D is at most this in the mean, D = ${dims}`);
+  for (const [name, term] of Object.entries({ prior, reconstruction, diffusion }))
+    terminal.print(`  ${name.padEnd(15)} ${shown(term)}`);
+  terminal.record({ method: "bound", data: dataset.name, n, ...result, seconds });
+}
+
+/** Runs a measurement to its end, with its progress on the terminal. */
+async function watched<T>(measuring: AsyncGenerator<LikelihoodProgress, T, void>, terminal: Terminal) {
+  const started = performance.now();
+  for (;;) {
+    const next = await measuring.next();
+    if (next.done) return { value: next.value, seconds: (performance.now() - started) / 1000 };
+    const { share, evaluations } = next.value;
+    terminal.progress(`${bar(share)} ${(share * 100).toFixed(0).padStart(3)}%  ${evaluations} network calls`);
+    terminal.signal.throwIfAborted();
+  }
+}
 
 const short = (value: number) => Number(value.toPrecision(4));
 const shown = ({ mean, error }: { readonly mean: number; readonly error: number }) =>

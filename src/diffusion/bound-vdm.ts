@@ -3,7 +3,7 @@
  * data. λ = −γ: time enters only through the log-SNR, so the schedule between its ends changes the variance and not the
  * value.
  */
-import { pixelConventions } from "../data/index.ts";
+import { type PixelConvention, pixels } from "../data/index.ts";
 import { noised } from "./loss.ts";
 import type { NoiseSchedule } from "./schedule.ts";
 import { sigmoid, softplus } from "./special.ts";
@@ -45,7 +45,7 @@ export async function vdmBound(
   { bytes, t: u, noise, noise0 }: VdmSample,
   { schedule, steps }: VdmOptions,
 ): Promise<VdmBound> {
-  const clean = Float64Array.from(bytes, (byte) => pixelConventions.vdm.toFloat(byte));
+  const clean = Float64Array.from(bytes, (byte) => pixels("vdm").toFloat(byte));
   const t = steps === undefined ? u : Math.max(1, Math.ceil(u * steps)) / steps;
   const logSnr = schedule.logSnr(t);
   const z = noised({ alpha: Math.sqrt(sigmoid(logSnr)), sigma: Math.sqrt(sigmoid(-logSnr)) }, clean, noise);
@@ -70,10 +70,15 @@ export function vdmLatent(clean: Float64Array, logSnr: number): number {
 
 /**
  * −ln p(x | z_0) at the highest log-SNR, z_0/α_0 = x + noise0·σ_0/α_0: each of the 256 values v has the probability that
- * is in proportion to N(z_0/α_0; v, σ_0²/α_0²).
+ * is in proportion to N(z_0/α_0; v, σ_0²/α_0²). `convention` says which numbers the values are.
  */
-export function vdmReconstruction(bytes: ArrayLike<number>, noise0: Float64Array, logSnr: number): number {
-  const { toFloat } = pixelConventions.vdm;
+export function vdmReconstruction(
+  bytes: ArrayLike<number>,
+  noise0: Float64Array,
+  logSnr: number,
+  { convention = "vdm" }: { readonly convention?: PixelConvention } = {},
+): number {
+  const { toFloat } = pixels(convention);
   const values = Float64Array.from({ length: 256 }, (_, byte) => toFloat(byte));
   const [snr, noise] = [Math.exp(logSnr), Math.exp(-logSnr / 2)];
   let nats = 0;

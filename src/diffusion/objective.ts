@@ -234,14 +234,19 @@ function checkLevels({ spec, axis, sampler, precondition: at, multiplier: m, coe
     if (axis.density(law, level) === 0) continue;
     const [sigma, logSnr] = [levelOf(level), confine(level)];
     if (sigma === Number.POSITIVE_INFINITY) {
+      let label: number;
       try {
-        at(sigma);
+        label = at(sigma).cNoise;
       } catch (cause) {
         throw new ConfigError(
           `objective: ${spec.prediction.type} cannot be learned at zero terminal SNR: at timestep ${step} the network's input is nothing but the noise, so its noise is no question and says nothing of the image. Predict x, v or o, or leave zeroTerminalSnr out.`,
           { cause },
         );
       }
+      if (!Number.isFinite(label))
+        throw new ConfigError(
+          `objective: prediction.label: is ${label} at timestep ${step}, where zero terminal SNR makes the noise level infinite. Take the label "index".`,
+        );
     }
     const drawn = { value: step, step, sigma, logSnr, multiplier: m(law, logSnr), correction: 1, feedback: 1 };
     const { weight } = coefficients(drawn);

@@ -1,5 +1,14 @@
+export {
+  type Answer,
+  type BoundForm,
+  type BoundFormName,
+  type BoundFormOptions,
+  boundForm,
+  type Visit,
+} from "./bound-form.ts";
 export { type Drawn, type DrawOptions, type DrawRequest, draw, drawFrom, latentOf } from "./draw.ts";
 export { decode, type EncodeOptions, encode } from "./encode.ts";
+export type { Estimate } from "./examples.ts";
 export { type Expense, expenseOf, type MeasureOptions, measureSpeed, type Speed } from "./expense.ts";
 export { lasting } from "./lasting.ts";
 export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";
@@ -14,8 +23,8 @@ export {
   trainerOf,
 } from "./recipe.ts";
 export { factsOf, resolveRecipe } from "./resolve.ts";
+export { type RunBound, type RunBoundRequest, runBound } from "./run-bound.ts";
 export {
-  type Estimate,
   type LikelihoodProgress,
   type RunLikelihood,
   type RunLikelihoodRequest,

@@ -1,9 +1,10 @@
 /** The likelihood of data under a trained model, by its probability-flow ODE. */
-import { batches, type Dataset, elements, order, pixelConventions } from "../data/index.ts";
+import { batches, type Dataset, order, pixelConventions } from "../data/index.ts";
 import { priorLogDensity } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
 import { bitsPerDim, bitsPerDimOffset, likelihoodSteps, natsPerDim, type Trace } from "../sampling/index.ts";
+import { areBytes, checkExamples, type Estimate, estimate } from "./examples.ts";
 import { startStd, usualLevels } from "./sampling-plan.ts";
 import { evenBatch, type TrainedModel } from "./trained.ts";
 
@@ -29,12 +30,6 @@ export interface RunLikelihoodRequest {
 export interface LikelihoodProgress {
   readonly share: number;
   readonly evaluations: number;
-}
-
-/** A mean over examples, with its standard error. */
-export interface Estimate {
-  readonly mean: number;
-  readonly error: number;
 }
 
 export interface RunLikelihood {
@@ -66,16 +61,13 @@ export async function* runLikelihood(
 ): AsyncGenerator<LikelihoodProgress, RunLikelihood, void> {
   const { count, seed, passes = 1, probes = 1, probe = "rademacher", tolerance = 1e-5, unconditional } = request;
   const { dims } = model;
-  if (elements(dataset.shape) !== dims || dataset.shape.join() !== model.facts.shape.join())
-    throw new ConfigError(`likelihood: examples are [${dataset.shape}] (the model takes [${model.facts.shape}]).`);
-  if (count > dataset.size)
-    throw new ConfigError(`likelihood: ${count} examples of ${dataset.name} (it has ${dataset.size}).`);
+  checkExamples("likelihood", model, dataset, count);
   if (probes === "exact" && dims > mostExact)
     throw new ConfigError(
       `likelihood: the exact divergence takes ${dims} products at every evaluation (up to ${mostExact}). Use probes.`,
     );
   const assemble = batches(dataset, { seed, order: order(seed, dataset.size) });
-  const quantised = dataset.shape.length === 3 && isBytes(assemble(0, Math.min(count, 16)).x);
+  const quantised = areBytes(dataset, assemble(0, Math.min(count, 16)).x);
   const { sigmaMin, sigmaMax } = usualLevels(model.recipe);
   const priorStd = startStd(model.recipe, sigmaMax);
   const total = count * passes;
@@ -133,10 +125,6 @@ export async function* runLikelihood(
   };
 }
 
-/** Whether all values are byte/127.5 − 1. */
-export const isBytes = (x: Float32Array): boolean =>
-  x.every((value) => Math.abs((value + 1) * 127.5 - Math.round((value + 1) * 127.5)) < 1e-3);
-
 /** Writes the images with every byte moved to a point of its bin of [−1, 1]. */
 function dequantised(image: Float32Array, uniforms: Float64Array, into: Float64Array): void {
   const { toByte } = pixelConventions.edm;
@@ -160,11 +148,4 @@ function probeOf(
     else for (let i = 0; i < dims; i++) into[i] = own.uniform() < 0.5 ? -1 : 1;
   }
   return out;
-}
-
-function estimate(values: Float64Array): Estimate {
-  const n = values.length;
-  const mean = values.reduce((sum, v) => sum + v, 0) / n;
-  const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
-  return { mean, error: n > 1 ? Math.sqrt(squares / (n - 1) / n) : Number.NaN };
 }

@@ -7,7 +7,7 @@ import { discreteSchedule } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
 import { measureNodes, type NodeQuality, planSteps, sigmaSteps, stepCosts } from "../sampling/index.ts";
-import { isBytes } from "./run-likelihood.ts";
+import { areBytes } from "./examples.ts";
 import { startStd, usualLevels } from "./sampling-plan.ts";
 import { evenBatch, type TrainedModel } from "./trained.ts";
 
@@ -61,7 +61,7 @@ export async function* selectSteps(
   const whole = Math.ceil(count / batch);
   const denoiser = await model.denoiser(batch);
   const assemble = batches(dataset, { seed, order: order(seed, dataset.size) });
-  const bytes = dataset.shape.length === 3 && isBytes(assemble(0, Math.min(count, 16)).x);
+  const bytes = areBytes(dataset, assemble(0, Math.min(count, 16)).x);
   const alphasCumprod = levels.map((sigma) => 1 / (1 + sigma ** 2));
   const sums = levels.map((_, i) => ({ node: i + 1, reconstruction: 0, decoderNll: 0 }));
   let square = 0;

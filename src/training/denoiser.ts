@@ -1,5 +1,5 @@
 /** A trained network as a denoiser, and the products with its Jacobian that likelihoods and gradient guidance need. */
-import type { Precondition } from "../diffusion/index.ts";
+import type { Precondition, Preconditioning } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { gradients, input } from "../graph/index.ts";
 import { bake } from "../nn/index.ts";
@@ -23,11 +23,19 @@ export type DenoiseAndProduct = (
   v: Float64Array,
 ) => Promise<{ readonly denoised: Float64Array; readonly product: Float64Array }>;
 
+/** D(x; σ̃) of one batch, each image at a noise level of its own; with the variance output, for models that have one. */
+export type DenoiseEach = (
+  x: Float64Array,
+  sigmas: ArrayLike<number>,
+) => Promise<{ readonly denoised: Float64Array; readonly variance?: Float64Array }>;
+
 /** A trained network, ready to denoise. */
 export interface Denoiser {
   readonly batch: number;
   /** D(x; σ̃) of one batch, each image given its label (or none). */
   denoise(labels: BatchLabels): Denoise;
+  /** D of images at different noise levels, as a loss or a bound needs them; solvers take {@link denoise}. */
+  denoiseEach(labels: BatchLabels): DenoiseEach;
   /** D with its vector–Jacobian products. The gradient's program is compiled when first used. */
   denoiseAndProduct(labels: BatchLabels): DenoiseAndProduct;
   /** The variance output of the last call of {@link denoise}, `[batch × dims]`; absent for models without one. */
@@ -45,7 +53,8 @@ export async function compileDenoiser(
 ): Promise<Denoiser> {
   const inputs = modelInputs(spec, batch);
   const { output, variance, parameters } = buildModel(spec, inputs, false);
-  const size = batch * spec.shape.reduce((n, s) => n * s, 1);
+  const dims = spec.shape.reduce((n, s) => n * s, 1);
+  const size = batch * dims;
   const [baked, bakedVariance] = bake(variance ? [output, variance] : [output], parameters, values);
   const forward = await compile({ output: baked, ...(variance && { variance: bakedVariance }) }, options);
   let lastVariance: Float64Array | undefined;
@@ -57,21 +66,26 @@ export async function compileDenoiser(
   };
   let calls = 0;
 
-  /** The network's input at a noise level, and the numbers that make its output D. */
+  /** What the network is fed for images at their noise levels. */
   const prepare = (labels: BatchLabels) => {
     if (spec.classes === 0 && labels.some((label) => label !== undefined))
       throw new ConfigError("labels: the model was trained without labels. Leave the class out.");
     const feeds = spec.classes > 0 ? { labels: oneHot(labels, spec.classes, batch) } : {};
     const scaled = new Float32Array(size);
     const cNoise = new Float32Array(batch);
-    return (x: Float64Array, sigma: number) => {
+    return (x: Float64Array, at: readonly Preconditioning[]) => {
       if (x.length !== size)
         throw new RangeError(`denoise: x has ${x.length} numbers (${size}, ${batch} examples of [${spec.shape}]).`);
-      const numbers = precondition(sigma);
-      for (let i = 0; i < size; i++) scaled[i] = numbers.cIn * x[i];
-      return { ...numbers, feeds: { ...feeds, x: scaled, cNoise: cNoise.fill(numbers.cNoise) } };
+      for (const [row, { cIn, cNoise: label }] of at.entries()) {
+        cNoise[row] = label;
+        for (let i = row * dims; i < (row + 1) * dims; i++) scaled[i] = cIn * x[i];
+      }
+      return { ...feeds, x: scaled, cNoise };
     };
   };
+  const everywhere = (sigma: number) => new Array<Preconditioning>(batch).fill(precondition(sigma));
+  const denoisedBy = (at: readonly Preconditioning[], x: Float64Array, f: Float32Array) =>
+    affine(x, f, at, ({ cSkip, cOut }) => [cSkip, cOut]);
 
   return {
     batch,
@@ -82,24 +96,37 @@ export async function compileDenoiser(
       return lastVariance;
     },
     denoise(labels) {
-      const at = prepare(labels);
+      const feedsOf = prepare(labels);
       return async (x, sigma) => {
-        const { cSkip, cOut, feeds } = at(x, sigma);
-        const { output: f, variance: v } = await forward.run(feeds);
+        const at = everywhere(sigma);
+        const { output: f, variance: v } = await forward.run(feedsOf(x, at));
         lastVariance = v && Float64Array.from(v);
         calls++;
-        return affine(cSkip, x, cOut, f);
+        return denoisedBy(at, x, f);
+      };
+    },
+    denoiseEach(labels) {
+      const feedsOf = prepare(labels);
+      return async (x, sigmas) => {
+        const at = Array.from(sigmas, precondition);
+        if (at.length !== batch) throw new RangeError(`denoise: ${at.length} noise levels for ${batch} examples.`);
+        const { output: f, variance: v } = await forward.run(feedsOf(x, at));
+        calls++;
+        return { denoised: denoisedBy(at, x, f), ...(v && { variance: Float64Array.from(v) }) };
       };
     },
     denoiseAndProduct(labels) {
-      const at = prepare(labels);
+      const feedsOf = prepare(labels);
       return async (x, sigma, v) => {
         both ??= compileBoth();
         const program = await both;
-        const { cSkip, cOut, cIn, feeds } = at(x, sigma);
-        const { output: f, product } = await program.run({ ...feeds, v });
+        const at = everywhere(sigma);
+        const { output: f, product } = await program.run({ ...feedsOf(x, at), v });
         calls++;
-        return { denoised: affine(cSkip, x, cOut, f), product: affine(cSkip, v, cOut * cIn, product) };
+        return {
+          denoised: denoisedBy(at, x, f),
+          product: affine(v, product, at, ({ cSkip, cOut, cIn }) => [cSkip, cOut * cIn]),
+        };
       };
     },
     async close() {
@@ -109,9 +136,18 @@ export async function compileDenoiser(
   };
 }
 
-/** a x + b y, in float64. */
-function affine(a: number, x: Float64Array, b: number, y: Float32Array): Float64Array {
+/** a x + b y, in float64, with the a and b of each row. */
+function affine<T>(
+  x: Float64Array,
+  y: Float32Array,
+  rows: readonly T[],
+  factors: (row: T) => readonly [a: number, b: number],
+): Float64Array {
   const out = new Float64Array(x.length);
-  for (let i = 0; i < out.length; i++) out[i] = a * x[i] + b * y[i];
+  const dims = x.length / rows.length;
+  for (const [row, one] of rows.entries()) {
+    const [a, b] = factors(one);
+    for (let i = row * dims; i < (row + 1) * dims; i++) out[i] = a * x[i] + b * y[i];
+  }
   return out;
 }

@@ -3,6 +3,7 @@ export {
   type BatchLabels,
   compileDenoiser,
   type DenoiseAndProduct,
+  type DenoiseEach,
   type Denoiser,
   type DenoiserOptions,
 } from "./denoiser.ts";

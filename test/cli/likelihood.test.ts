@@ -40,6 +40,39 @@ test("likelihood of points is in nats, and probes agree with the exact divergenc
   assert.match(stdout, /nats\/dim .* ± .* −ln p\/D in the data's own units, D = 2/);
 });
 
+test("the bound of a trained model lies about the likelihood of its flow, and its terms add up", async () => {
+  const bound = await measured("--bound", "--levels", "64");
+  assert.deepEqual([bound.method, bound.form, bound.unit, bound.levels], ["bound", "continuous", "nats/dim", 64]);
+  const terms = bound.prior.mean + bound.reconstruction.mean + bound.diffusion.mean;
+  assert.ok(Math.abs(bound.total.mean - terms) < 1e-9);
+  assert.deepEqual((await measured("--bound", "--levels", "64", "--batch", "7")).prior, bound.prior);
+  const { natsPerDim } = await measured("--exact");
+  assert.ok(Math.abs(bound.total.mean - natsPerDim.mean) < 4 * bound.total.error + 0.3, JSON.stringify(bound));
+  const { stdout } = await inProcess(["likelihood", run, "--bound", "--n", "5", "--sigma-min", "0.01"]);
+  assert.match(stdout, /5 examples, continuous bound, 32 noise levels each, σ from 0\.01 to 80/);
+  assert.match(stdout, /nats\/dim .* ± .*\n {2}prior .*\n {2}reconstruction .*\n {2}diffusion .* ± /);
+});
+
+test("a run with timesteps and a learned variance is bounded step by step", async () => {
+  const steps = join(folder, "steps");
+  const made = await inProcess([
+    ...["train", "iddpm", "--data", "points:moons", "--out", steps, "--duration", "800", "--batch", "16"],
+    ...["--set", "model.conditional=false", "--set", 'model.network={"type":"mlp","width":16,"layers":1}'],
+    ...["--set", "data.examples=100", "--set", "objective.schedule.table.steps=50", "--set", "sampling.steps=5"],
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+  const bounded = async (...flags: string[]) => {
+    const { code, stdout, stderr } = await inProcess(["likelihood", steps, "--bound", "--n", "20", "--json", ...flags]);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+  };
+  const learned = await bounded("--levels", "100");
+  assert.deepEqual([learned.form, learned.variance, learned.levels], ["discrete", "learned-range", 49]);
+  assert.ok(Number.isFinite(learned.total.mean) && learned.total.error > 0);
+  assert.equal((await bounded("--variance", "fixed-large")).variance, "fixed-large");
+  assert.equal((await bounded("--form", "continuous")).form, "continuous");
+});
+
 const finished = async <T>(generator: AsyncGenerator<unknown, T>): Promise<T> => {
   for (;;) {
     const next = await generator.next();
@@ -95,5 +128,8 @@ test("what cannot be measured is refused", async () => {
   };
   await refused(/trained without labels/, run, "--unconditional");
   await refused(/2000 examples of .* \(it has 100\)/, run, "--n", "2000");
+  await refused(/--probes is about the flow/, run, "--bound", "--probes", "2");
+  await refused(/--levels is about the bound/, run, "--levels", "2");
+  await refused(/needs the timesteps of a discrete schedule/, run, "--bound", "--form", "discrete");
   await refused(/is no run/, join(folder, "nothing"));
 });

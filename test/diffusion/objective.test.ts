@@ -224,6 +224,10 @@ test("zero terminal SNR is refused to predictions that have nothing to say there
       () => on(prediction),
       (error) => error instanceof ConfigError && /input is nothing but the noise/.test(error.message),
     );
+  assert.throws(
+    () => on({ type: "v" }, { multiplier: { type: "snr-plus-one" } }),
+    (error) => error instanceof ConfigError && /prediction.label: is Infinity at timestep 49/.test(error.message),
+  );
   const { built, law } = on({ type: "v", label: { type: "index" } }, { multiplier: { type: "snr-plus-one" } });
   const last = built.draw(law, 0.999);
   assert.deepEqual([last.step, last.sigma], [49, Infinity]);
@@ -231,7 +235,7 @@ test("zero terminal SNR is refused to predictions that have nothing to say there
   const { inX, inNoise, cNoise, targetX, targetNoise, weight } = built.coefficients(last);
   assert.deepEqual([inX, inNoise, cNoise, targetX, targetNoise], [0, 1, 49, -1, 0]);
   close(weight, 1, 1e-9);
-  assert.doesNotThrow(() => on({ type: "x" }, { weighting: { type: "sigmoid" } }));
+  assert.doesNotThrow(() => on({ type: "x", label: { type: "index" } }, { weighting: { type: "sigmoid" } }));
 });
 
 test("a label takes the objective's schedule, or says that it fits none", () => {
@@ -271,7 +275,7 @@ test("what cannot be composed is the user's error", () => {
       /would count/,
       {
         ...base,
-        prediction: { type: "v" },
+        prediction: { type: "v", label: { type: "index" } },
         schedule: { kind: "discrete", table: { type: "linear", steps: 50, zeroTerminalSnr: true } },
         loss: { multiplier: { type: "inverse-snr" } },
       },
