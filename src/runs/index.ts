@@ -4,6 +4,7 @@ export { type DrawingProgress, type DrawnSamples, drawSamples, type SamplesOf } 
 export { appendEvaluation, type Evaluation, readEvaluations, type Subject } from "./evaluation-log.ts";
 export { autoFeatures, openFeatures } from "./feature-files.ts";
 export { writePlot } from "./plot.ts";
+export { type OpenPoolMatcher, openPoolMatcher } from "./pool-matcher.ts";
 export { cachedReference } from "./reference-cache.ts";
 export { type RunDescription, RunFolder, type StatsLine } from "./run-folder.ts";
 export { type SampleStore, type SampleStoreKey, sampleStore } from "./sample-store.ts";

@@ -5,6 +5,7 @@ import { ConfigError } from "../errors/index.ts";
 import { draw, type Recipe, trainerOf } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, type StepRecord, type Trainer } from "../training/index.ts";
+import { openPoolMatcher } from "./pool-matcher.ts";
 import type { RunDescription, RunFolder } from "./run-folder.ts";
 import { writeScatter, writeSheet } from "./sheet.ts";
 
@@ -57,7 +58,18 @@ export async function* trainRun(
   const { recipe, data } = folder.describe();
   checkData(folder, data, dataset);
   const started = performance.now();
-  const trainer = await createTrainer(trainerOf(recipe, data), dataset, compileOptions);
+  const pools = recipe.training.coupling?.type === "aot" ? openPoolMatcher() : undefined;
+  const trainer = await createTrainer(trainerOf(recipe, data), dataset, {
+    ...compileOptions,
+    ...(pools && { matcher: pools.match }),
+  }).catch(async (error: unknown) => {
+    await pools?.close();
+    throw error;
+  });
+  const close = async () => {
+    await trainer.close();
+    await pools?.close();
+  };
   const { images: total, batch } = recipe.training;
   try {
     if (folder.checkpoints().length > 0) {
@@ -66,7 +78,7 @@ export async function* trainRun(
       folder.rewind(trainer.step);
     }
   } catch (error) {
-    await trainer.close();
+    await close();
     throw error;
   }
 
@@ -134,7 +146,7 @@ export async function* trainRun(
     try {
       if (trainer.step !== saved.step) save();
     } finally {
-      await trainer.close();
+      await close();
     }
   }
 }

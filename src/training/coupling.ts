@@ -1,11 +1,14 @@
 /**
  * Which noise meets which example. Every coupling is a function of seed and position alone, so that a resumed run needs
- * no other state, and the noise it returns is the only noise there is: input and target are made from the same array.
+ * no other state, whoever matches its pools, and the noise it returns is the only noise there is: input and target are
+ * made from the same array.
  */
 import { type Batches, elements } from "../data/index.ts";
 import { unknownName } from "../errors/index.ts";
+import { input } from "../graph/index.ts";
 import { stream } from "../random/index.ts";
-import { type Metric, nearestCandidates, optimalPairing, permute } from "../transport/index.ts";
+import { type CompileOptions, compile } from "../runtime/index.ts";
+import { type Metric, matchPool, nearestCandidates, type Pool, permute } from "../transport/index.ts";
 
 interface CouplingOptions {
   /** Each example's own noise. */
@@ -29,8 +32,15 @@ export type CouplingSpec = {
   readonly [K in keyof CouplingOptions]: { readonly type: K } & CouplingOptions[K];
 }[keyof CouplingOptions];
 
-/** The noise of the examples at positions `position` … `position + size − 1`, flat. */
-export type Coupling = (position: number, size: number) => Float32Array;
+/** Where the noises of training come from. Close it when done. */
+export interface Coupling {
+  /** The noise of the examples at positions `position` … `position + size − 1`, flat. */
+  noise(position: number, size: number): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Matches a pool as {@link matchPool} does, somewhere else; may take the pool's memory for itself. */
+export type PoolMatcher = (pool: Pool) => Promise<Float32Array>;
 
 export interface CouplingSetting {
   readonly seed: number;
@@ -38,42 +48,68 @@ export interface CouplingSetting {
   readonly assemble: Batches;
   /** Of one example. */
   readonly shape: readonly number[];
+  /** Matches pools beside training, each while the one before it is used. Left out: here, when its turn has come. */
+  readonly matcher?: PoolMatcher;
 }
 
 type Spec<T> = Extract<CouplingSpec, { type: T }>;
+type Build<T> = (spec: Spec<T>, setting: CouplingSetting, options: CompileOptions) => Coupling | Promise<Coupling>;
 
-const couplings: { readonly [T in CouplingSpec["type"]]: (spec: Spec<T>, setting: CouplingSetting) => Coupling } = {
+const couplings: { readonly [T in CouplingSpec["type"]]: Build<T> } = {
   independent: (_, { seed, shape }) => {
     const dims = elements(shape);
-    return (position, size) => normals(seed, "noise", position, size, dims);
+    return withoutEnd(async (position, size) => normals(seed, "noise", position, size, dims));
   },
-  aot: ({ pool = 512, metric = "euclidean", classWise = true }, { seed, assemble, shape }) => {
+  aot: async ({ pool = 512, metric = "euclidean", classWise = true }, { seed, assemble, shape, matcher }, options) => {
     const dims = elements(shape);
-    const pools = new Map<number, Float32Array>();
-    const poolAt = (index: number) => {
-      const known = pools.get(index);
-      if (known) return known;
+    const multiplied = dims > fewDims ? await compile({ products: poolProducts(pool, dims) }, options) : undefined;
+    const prepare = async (index: number) => {
       const { x, labels } = assemble(index * pool, pool);
       const noise = normals(seed, "noise", index * pool, pool, dims);
-      const { permutation } = optimalPairing(x, noise, dims, { metric, ...(classWise && labels && { labels }) });
-      const paired = permute(noise, permutation, dims);
-      const [oldest] = pools.keys();
-      if (pools.size >= 2) pools.delete(oldest);
-      pools.set(index, paired);
-      return paired;
+      const { products } =
+        (await multiplied?.run({ samples: x, noise }, { products: new Float32Array(pool * pool) })) ?? {};
+      const given = {
+        samples: x,
+        noise,
+        dims,
+        metric,
+        ...(classWise && labels && { labels }),
+        ...(products && { products }),
+      };
+      return matcher ? matcher(given) : matchPool(given);
     };
-    return (position, size) => {
-      const out = new Float32Array(size * dims);
-      for (let i = 0; i < size; i++) {
-        const [index, at] = [Math.floor((position + i) / pool), (position + i) % pool];
-        out.set(poolAt(index).subarray(at * dims, (at + 1) * dims), i * dims);
-      }
-      return out;
+    const pools = new Map<number, Promise<Float32Array>>();
+    const begin = (index: number) => {
+      const known = pools.get(index);
+      if (known) return known;
+      const begun = prepare(index);
+      // Whoever waits for the pool hears of a failure; nobody may ever.
+      begun.catch(() => {});
+      pools.set(index, begun);
+      return begun;
+    };
+    return {
+      async noise(position, size) {
+        const [first, last] = [Math.floor(position / pool), Math.floor((position + size - 1) / pool)];
+        for (const index of pools.keys()) if (index < first || index > last + 1) pools.delete(index);
+        const out = new Float32Array(size * dims);
+        for (let index = first; index <= last; index++) {
+          const paired = await begin(index);
+          const [from, to] = [Math.max(position, index * pool), Math.min(position + size, (index + 1) * pool)];
+          out.set(paired.subarray((from - index * pool) * dims, (to - index * pool) * dims), (from - position) * dims);
+        }
+        if (matcher) begin(last + 1);
+        return out;
+      },
+      async close() {
+        await Promise.allSettled(pools.values());
+        await multiplied?.close();
+      },
     };
   },
   immiscible: ({ candidates = 4 }, { seed, assemble, shape }) => {
     const dims = elements(shape);
-    return (position, size) => {
+    return withoutEnd(async (position, size) => {
       const offered = normals(seed, "noise", position, size, candidates * dims);
       const chosen = nearestCandidates(assemble(position, size).x, offered, dims);
       return permute(
@@ -81,25 +117,36 @@ const couplings: { readonly [T in CouplingSpec["type"]]: (spec: Spec<T>, setting
         Array.from(chosen, (choice, i) => i * candidates + choice),
         dims,
       );
-    };
+    });
   },
 };
+
+/** Products in so few dimensions take less time than handing them over. */
+const fewDims = 32;
+
+/** Inner products of all samples and noises of a pool: nearly all of the work of matching it. */
+const poolProducts = (pool: number, dims: number) =>
+  input("samples", [pool, dims]).matmul(input("noise", [pool, dims]), { transB: true });
+
+const withoutEnd = (noise: Coupling["noise"]): Coupling => ({ noise, close: async () => {} });
 
 /** The names of all couplings. */
 export const couplingNames = Object.keys(couplings) as readonly CouplingSpec["type"][];
 
 /** The coupling that a spec names. Throws ConfigError. */
-export function coupling(spec: CouplingSpec, setting: CouplingSetting): Coupling {
+export async function openCoupling(
+  spec: CouplingSpec,
+  setting: CouplingSetting,
+  options: CompileOptions = {},
+): Promise<Coupling> {
   if (!Object.hasOwn(couplings, spec.type)) throw unknownName("coupling", spec.type, couplingNames);
-  return build(spec.type, spec, setting);
+  return build(spec.type, spec, setting, options);
 }
 
-function build<T extends CouplingSpec["type"]>(type: T, spec: Spec<T>, setting: CouplingSetting): Coupling {
-  return couplings[type](spec, setting);
-}
+const build = <T extends CouplingSpec["type"]>(type: T, ...rest: Parameters<Build<T>>) => couplings[type](...rest);
 
 /** `count` unit normals for each position, from that position's own stream. */
-function normals(seed: number, purpose: string, position: number, size: number, count: number): Float32Array {
+function normals(seed: number, purpose: string, position: number, size: number, count: number) {
   const out = new Float32Array(size * count);
   for (let i = 0; i < size; i++)
     stream(seed, purpose, position + i).fillNormal(out.subarray(i * count, (i + 1) * count));

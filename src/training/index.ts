@@ -1,4 +1,11 @@
-export { type Coupling, type CouplingSetting, type CouplingSpec, coupling, couplingNames } from "./coupling.ts";
+export {
+  type Coupling,
+  type CouplingSetting,
+  type CouplingSpec,
+  couplingNames,
+  openCoupling,
+  type PoolMatcher,
+} from "./coupling.ts";
 export {
   type BatchLabels,
   compileDenoiser,
@@ -63,5 +70,6 @@ export {
   NonFiniteError,
   type StepRecord,
   type Trainer,
+  type TrainerOptions,
   type TrainerSpec,
 } from "./trainer.ts";

@@ -6,7 +6,7 @@ import { sizeOf } from "../graph/index.ts";
 import { initialize, layout, type Parameter, parameterCount } from "../nn/index.ts";
 import { stream } from "../random/index.ts";
 import type { CompileOptions, Feeds } from "../runtime/index.ts";
-import { type Coupling, type CouplingSpec, coupling } from "./coupling.ts";
+import { type CouplingSpec, openCoupling, type PoolMatcher } from "./coupling.ts";
 import { type EmaSpec, emaDecay } from "./ema.ts";
 import { type LearningRateSpec, learningRate } from "./learning-rate.ts";
 import { type ModelSpec, oneHot } from "./model.ts";
@@ -75,11 +75,16 @@ export interface Trainer {
   close(): Promise<void>;
 }
 
+export interface TrainerOptions extends CompileOptions {
+  /** Matches the noises of the `aot` coupling's pools beside training. The result is the same to the last bit. */
+  readonly matcher?: PoolMatcher;
+}
+
 /** Prepares training from scratch; {@link Trainer.restore} goes on from a checkpoint. */
 export async function createTrainer(
   spec: TrainerSpec,
   dataset: Dataset,
-  options: CompileOptions = {},
+  { matcher, ...options }: TrainerOptions = {},
 ): Promise<Trainer> {
   checkData(spec.model, dataset);
   checkTarget(spec);
@@ -92,11 +97,11 @@ export async function createTrainer(
     flip: spec.flip,
     ...(spec.augment && { augment: spec.augment }),
   });
-  const noises = coupling(spec.coupling ?? { type: "independent" }, {
-    seed: spec.seed,
-    assemble,
-    shape: dataset.shape,
-  });
+  const coupling = await openCoupling(
+    spec.coupling ?? { type: "independent" },
+    { seed: spec.seed, assemble, shape: dataset.shape, ...(matcher && { matcher }) },
+    options,
+  );
   const stable =
     spec.target?.type === "stf"
       ? await compileStableTarget(
@@ -136,7 +141,8 @@ export async function createTrainer(
       let effective = 0;
       for (let at = 0; at < batch; at += microBatch) {
         const rows = draws.slice(at, at + microBatch);
-        const { feeds, ...target } = feedsOf(spec, updater, { assemble, noises }, images + at, rows);
+        const noise = await coupling.noise(images + at, microBatch);
+        const { feeds, ...target } = feedsOf(spec, updater, { assemble, noise }, images + at, rows);
         if (!stable) micro.push(feeds);
         else {
           const { shift, effectiveSampleSize } = await stable.shift(target, step);
@@ -195,6 +201,7 @@ export async function createTrainer(
       [step, images] = counts;
     },
     async close() {
+      await coupling.close();
       await updater.close();
       await stable?.close();
     },
@@ -239,14 +246,14 @@ function drawsOf(
 function feedsOf(
   { model, objective, labelDropout, seed }: TrainerSpec,
   { uniforms }: Updater,
-  { assemble, noises: coupled }: { readonly assemble: Batches; readonly noises: Coupling },
+  { assemble, noise }: { readonly assemble: Batches; readonly noise: Float32Array },
   position: number,
   draws: readonly Draw[],
 ): TargetRows & { readonly feeds: Feeds } {
   const size = draws.length;
   const batch = assemble(position, size);
   const { x, labels, augment } = batch;
-  const noises = noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }, coupled(position, size));
+  const noises = noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }, noise);
   const all = draws.map((draw) => objective.coefficients(draw));
   const column = (value: (c: Coefficients) => number) => Float32Array.from(all, value);
   const kept = Array.from(labels ?? [], (label, i) =>

@@ -24,10 +24,12 @@ export interface DistanceOptions {
   readonly metric?: Metric;
   /** Storage of the result; sums are float64 in either case. float32 halves the memory. Default `"float64"`. */
   readonly precision?: "float32" | "float64";
+  /** Inner products x·y of all pairs, `[n × m]`, where a matrix engine has made them in single precision; computed here if left out. */
+  readonly products?: Float32Array;
 }
 
 /** Below this fraction of ‖x‖² + ‖y‖², the expanded square has lost too many digits and the difference is taken directly. */
-const cancelled = 1e-4;
+const cancelled = { float64: 1e-4, float32: 1e-2 };
 
 /**
  * All distances between points x `[n × dims]` and y `[m × dims]`, as costs with a row for each x. Computed as
@@ -37,24 +39,30 @@ export function distances(
   x: Points,
   y: Points,
   dims: number,
-  { metric = "euclidean", precision = "float64" }: DistanceOptions = {},
+  { metric = "euclidean", precision = "float64", products }: DistanceOptions = {},
 ): Costs {
   if (!metrics.includes(metric)) throw unknownName("distances: metric", metric, metrics);
   const rows = countPoints("distances: x", x, dims);
   const columns = countPoints("distances: y", y, dims);
-  const a = Float64Array.from(x);
-  const b = Float64Array.from(y);
-  const dots = innerProducts(a, b, dims);
-  const data = precision === "float32" ? new Float32Array(rows * columns) : dots;
-  const xx = squaredNorms(a, dims);
-  const yy = squaredNorms(b, dims);
+  if (products && products.length !== rows * columns)
+    throw new ConfigError(`distances: products: ${products.length} numbers (expected ${rows} × ${columns}).`);
+  const dots = products ?? innerProducts(new Float64Array(x), new Float64Array(y), dims);
+  const data =
+    precision === "float32"
+      ? new Float32Array(rows * columns)
+      : dots instanceof Float64Array
+        ? dots
+        : new Float64Array(rows * columns);
+  const least = cancelled[products ? "float32" : "float64"];
+  const xx = squaredNorms(x, dims);
+  const yy = squaredNorms(y, dims);
   const root = metric === "euclidean";
   const factor = metric === "half-squared-euclidean" ? 0.5 : 1;
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) {
       const norms = xx[i] + yy[j];
       let squared = norms - 2 * dots[i * columns + j];
-      if (squared < cancelled * norms) squared = squaredDistance(a, i * dims, b, j * dims, dims);
+      if (squared < least * norms) squared = squaredDistance(x, i * dims, y, j * dims, dims);
       data[i * columns + j] = root ? Math.sqrt(squared) : factor * squared;
     }
   return { rows, columns, data };
@@ -85,9 +93,13 @@ export function transpose({ rows, columns, data }: Costs): Costs {
   return { rows: columns, columns: rows, data: turned };
 }
 
-function squaredNorms(a: Float64Array, dims: number): Float64Array {
+function squaredNorms(a: Points, dims: number): Float64Array {
   const norms = new Float64Array(a.length / dims);
-  for (let i = 0, k = 0; i < norms.length; i++) for (let d = 0; d < dims; d++, k++) norms[i] += a[k] * a[k];
+  for (let i = 0, k = 0; i < norms.length; i++) {
+    let sum = 0;
+    for (const end = k + dims; k < end; k++) sum += a[k] * a[k];
+    norms[i] = sum;
+  }
   return norms;
 }
 

@@ -5,10 +5,12 @@ export { applyToEigenvalues, type Eigen, symmetricEigen, symmetricSqrt } from ".
 export {
   drawFromPlan,
   greedyPairing,
+  matchPool,
   nearestCandidates,
   optimalPairing,
   type Pairing,
   type PairingOptions,
+  type Pool,
   permute,
 } from "./pairing.ts";
 export { type EntropicTransport, type SinkhornOptions, sinkhorn } from "./sinkhorn.ts";

@@ -24,6 +24,19 @@ export function optimalPairing(samples: Points, noise: Points, dims: number, opt
   return pairWithin(samples, noise, dims, options, (costs) => assign(costs).columnOf);
 }
 
+/** Samples and as many noises, which may be exchanged. */
+export interface Pool extends PairingOptions {
+  readonly samples: Float32Array<ArrayBuffer>;
+  readonly noise: Float32Array<ArrayBuffer>;
+  readonly dims: number;
+}
+
+/** The noises of a pool in the order of the samples they go with: all that training asks of a pool. */
+export function matchPool({ samples, noise, dims, ...options }: Pool): Float32Array<ArrayBuffer> {
+  const { permutation } = optimalPairing(samples, noise, dims, { precision: "float32", ...options });
+  return permute(noise, permutation, dims);
+}
+
 /** Each sample in turn takes the nearest noise that is left: O(N²) after the distances, and a few percent off the optimum. */
 export function greedyPairing(samples: Points, noise: Points, dims: number, options: PairingOptions = {}): Pairing {
   return pairWithin(samples, noise, dims, options, ({ rows, columns, data }) => {
@@ -104,7 +117,10 @@ function pairWithin(
   let cost = 0;
   for (const members of slotsByClass(labels, count)) {
     const costs = labels
-      ? distances(permute(samples, members, dims), permute(noise, members, dims), dims, options)
+      ? distances(permute(samples, members, dims), permute(noise, members, dims), dims, {
+          ...options,
+          ...(options.products && { products: minor(options.products, members, count) }),
+        })
       : distances(samples, noise, dims, options);
     for (const [i, j] of match(costs).entries()) {
       permutation[members[i]] = members[j];
@@ -112,6 +128,14 @@ function pairWithin(
     }
   }
   return { permutation, cost };
+}
+
+/** The rows and columns of a square matrix that belong to `members`. */
+function minor(matrix: Float32Array, members: readonly number[], size: number): Float32Array {
+  const out = new Float32Array(members.length ** 2);
+  let k = 0;
+  for (const i of members) for (const j of members) out[k++] = matrix[i * size + j];
+  return out;
 }
 
 /** The positions of each class, in the order in which classes first appear; one class of all positions without labels. */
