@@ -18,18 +18,23 @@ export interface PlotOptions {
   readonly log?: boolean;
   /** Ends of the y-axis in place of those of the data. */
   readonly yRange?: readonly [low: number, high: number];
-  /** In pixels; default 640 × 400. */
+  /** Where the names of the lines stand: on the plot, or right of it where many lines would hide them. Default inside. */
+  readonly legend?: "inside" | "outside";
+  /** In pixels; default 640 × 400, and 150 more for a legend outside. */
   readonly width?: number;
   readonly height?: number;
 }
 
 /** Colours that stay apart for most colour-blind readers (Okabe & Ito 2008). */
 const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#7f7f7f"];
-const margin = { top: 32, right: 16, bottom: 44, left: 64 };
+const legendWidth = 150;
 
 /** A plot of lines. Throws ConfigError if there is nothing to show. */
 export function linePlot(options: PlotOptions): string {
-  const { title, xLabel, yLabel, series, log = false, width = 640, height = 400 } = options;
+  const { title, xLabel, yLabel, series, log = false, legend: place = "inside", height = 400 } = options;
+  const outside = place === "outside" ? legendWidth : 0;
+  const { width = 640 + outside } = options;
+  const margin = { top: 32, right: 16 + outside, bottom: 44, left: 64 };
   const shown = (value: number) => Number.isFinite(value) && (!log || value > 0);
   const points = series
     .flatMap(({ x, y }) => Array.from(x, (value, i) => [value, y[i]] as const))
@@ -71,8 +76,10 @@ export function linePlot(options: PlotOptions): string {
   ].join("");
   const legend = series.map(({ name, dashed }, i) => {
     const y = margin.top + 16 + 17 * i;
-    const stroke = `stroke="${colours[i % colours.length]}" stroke-width="2"${dashed ? ' stroke-dasharray="6 4"' : ""}`;
-    return line(`M${right - 26} ${y - 4}H${right - 6}`, stroke) + text(right - 32, y, name, 'text-anchor="end"');
+    const stroke = strokeOf(i, dashed);
+    return outside > 0
+      ? line(`M${right + 8} ${y - 4}h20`, stroke) + text(right + 34, y, name)
+      : line(`M${right - 26} ${y - 4}h20`, stroke) + text(right - 32, y, name, 'text-anchor="end"');
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#222">`,
@@ -86,17 +93,19 @@ export function linePlot(options: PlotOptions): string {
     `<g transform="rotate(-90 14 ${(margin.top + bottom) / 2})">${text(14, (margin.top + bottom) / 2, yLabel, 'text-anchor="middle"')}</g>`,
     text((margin.left + right) / 2, 20, title, 'text-anchor="middle" font-size="14"'),
     `<g clip-path="url(#inside)">`,
-    ...series.map((one, i) =>
-      line(
-        path(one),
-        `stroke="${colours[i % colours.length]}" stroke-width="2"${one.dashed ? ' stroke-dasharray="6 4"' : ""}`,
-      ),
-    ),
+    ...series.map((one, i) => line(path(one), strokeOf(i, one.dashed))),
     "</g>",
     ...(series.length > 1 ? legend : []),
     "</svg>",
     "",
   ].join("\n");
+}
+
+/** A line's colour; where colours begin again, lines are dotted. */
+function strokeOf(i: number, dashed = false): string {
+  const dashes = i >= colours.length ? "2 3" : dashed ? "6 4" : "";
+  const dash = dashes === "" ? "" : ` stroke-dasharray="${dashes}"`;
+  return `stroke="${colours[i % colours.length]}" stroke-width="2"${dash}`;
 }
 
 const escaped = (content: string) => content.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);

@@ -1,8 +1,10 @@
 /** `ornstein steps`: the best noise levels for a budget of steps. */
+import { linePlot, type Series } from "../analysis/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { type PlannedGrid, selectSteps } from "../recipe/index.ts";
-import { RunFolder, writeAtomic } from "../runs/index.ts";
-import { command } from "./command.ts";
+import { type CheckedGrid, checkGrids, type PlannedGrid, selectSteps, usualGrids } from "../recipe/index.ts";
+import { RunFolder, writeAtomic, writePlot } from "../runs/index.ts";
+import { sigmaSteps } from "../sampling/index.ts";
+import { command, type Terminal } from "./command.ts";
 import { gridFileFormat } from "./grid-file.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
 import { bar } from "./terminal.ts";
@@ -19,12 +21,18 @@ export const steps = command({
   flags: {
     budget: { type: "string", value: "K,K,…", default: "5,10,20,50", help: "Numbers of steps" },
     n: { type: "integer", default: 256, min: 1, help: "Examples to measure on at every level" },
+    check: { type: "integer", min: 0, help: "Other examples to check the plans on; as many, where there are. 0: none" },
     levels: { type: "integer", default: 200, min: 2, help: "Levels to choose from, where there are no timesteps" },
     variance: { type: "choice", choices: ["small", "large"], default: "small", help: "Of a step back: β̃ or β" },
     ...splitFlags,
     seed: { type: "integer", default: 0, min: 0, help: "Of examples and noise" },
     ...weightFlags,
     out: { type: "string", value: "FILE", help: "JSON file for sample --grid" },
+    plot: {
+      type: "string",
+      value: "NAME",
+      help: "Plots of bounds and levels: NAME-bounds and NAME-levels, SVG and PNG",
+    },
   },
   async run(path, flags, terminal) {
     const budgets = flags.budget.split(",").map(Number);
@@ -37,36 +45,46 @@ export const steps = command({
     const model = openModel(folder, flags);
     try {
       const dataset = await heldOut(recipe, flags, terminal);
-      const selecting = selectSteps(model, dataset, {
-        count: flags.n,
-        seed: flags.seed,
-        maxSteps: Math.max(...budgets),
-        levels: flags.levels,
+      const { n, seed, levels: levelCount } = flags;
+      const others = flags.check ?? Math.min(n, dataset.size - n);
+      const request = {
+        seed,
         variance: flags.variance as "small" | "large",
         ...(flags.batch !== undefined && { batch: flags.batch }),
+      };
+      const selecting = selectSteps(model, dataset, {
+        ...request,
+        count: n,
+        maxSteps: Math.max(...budgets),
+        levels: levelCount,
       });
-      let next = await selecting.next();
-      while (!next.done) {
-        const { share, evaluations } = next.value;
-        terminal.progress(`${bar(share)} ${(share * 100).toFixed(0).padStart(3)}%  ${evaluations} network calls`);
-        terminal.signal.throwIfAborted();
-        next = await selecting.next();
-      }
-      const { unit, levels, best, usual } = next.value;
-      terminal.print(
-        `${dataset.name}: ${flags.n} examples at ${levels.length} noise levels, ${model.calls} network calls. Bounds in ${unit}:`,
-      );
-      const grids: Record<string, PlannedGrid> = {};
-      for (const budget of budgets) {
+      const { unit, levels, best, bound, usual } = await shown("measuring", selecting, terminal);
+      const plans = budgets.map((budget): Plan => {
         const plan = best(budget);
-        grids[budget] = plan;
-        const others = Object.entries(usual(budget)).map(([name, { bound }]) => `${name} ${bound.toFixed(3)}`);
-        const least = others.length > 0 ? `  (${others.join(", ")})` : "";
-        terminal.print(`${String(budget).padStart(4)} steps  ${plan.bound.toFixed(4)}${least}`);
-        terminal.print(`            σ ${plan.sigmas.map((sigma) => Number(sigma.toPrecision(3))).join(" ")} 0`);
-        terminal.record({ steps: budget, unit, ...plan, usual: usual(budget) });
-      }
+        const grids = { dp: plan.sigmas, ...usualGrids(recipe, budget), ...alike(plan.sigmas) };
+        const own = Object.fromEntries(Object.entries(grids).map(([name, sigmas]) => [name, bound(sigmas)]));
+        return { budget, best: plan, usual: usual(budget), grids, own };
+      });
+      const planned = `${dataset.name}: planned on ${n} examples at ${levels.length} noise levels`;
+      const checked: Record<string, CheckedGrid>[] = [];
+      if (others >= 2)
+        for (const { grids } of plans) {
+          const checking = checkGrids(model, dataset, Object.values(grids), levels, {
+            ...request,
+            count: others,
+            first: n,
+          });
+          const found = await shown("checking", checking, terminal);
+          checked.push(Object.fromEntries(Object.keys(grids).map((name, i) => [name, found[i]])));
+        }
+      const check = others >= 2 ? `, checked on ${others} others with other noise` : "";
+      terminal.print(`${planned}${check}; ${model.calls} network calls. Bounds in ${unit}:`);
+      for (const [i, plan] of plans.entries()) printPlan(plan, checked[i], unit, terminal);
+      if (flags.plot !== undefined)
+        for (const [name, svg] of Object.entries(plotsOf(plans, checked, unit)))
+          for (const file of await writePlot(`${flags.plot}-${name}`, svg)) terminal.say(`wrote ${file}`);
       if (flags.out === undefined) return;
+      const grids = Object.fromEntries(plans.map(({ budget, best }) => [budget, best]));
       const file = { format: gridFileFormat, run: folder.path, unit, variance: flags.variance, grids };
       writeAtomic(flags.out, [`${JSON.stringify(file, null, 2)}\n`]);
       terminal.print(
@@ -77,3 +95,108 @@ export const steps = command({
     }
   },
 });
+
+interface Plan {
+  readonly budget: number;
+  readonly best: PlannedGrid;
+  readonly usual: Readonly<Record<string, PlannedGrid>>;
+  /** The levels of the plan, `dp`, and of the usual grids. */
+  readonly grids: Readonly<Record<string, readonly number[]>>;
+  /** Their bounds on the data that was planned on, where the levels that it was measured at tell theirs apart. */
+  readonly own: Readonly<Record<string, number | undefined>>;
+}
+
+/** Two usual grids between the ends of a plan, so that its ends are not all that it is better for. */
+function alike(plan: readonly number[]): Readonly<Record<string, readonly number[]>> {
+  const [steps, sigmaMax, sigmaMin] = [plan.length, plan[0], plan[plan.length - 1]];
+  if (steps < 3) return {};
+  return {
+    "log-snr, dp's ends": sigmaSteps({ type: "exponential", steps, sigmaMax, sigmaMin }),
+    "karras 7, dp's ends": sigmaSteps({ type: "karras", steps, sigmaMax, sigmaMin }),
+  };
+}
+
+/** Runs long work to its end under a progress bar. */
+async function shown<T>(
+  what: string,
+  work: AsyncGenerator<{ readonly share: number; readonly evaluations: number }, T, void>,
+  terminal: Terminal,
+): Promise<T> {
+  for (;;) {
+    const next = await work.next();
+    if (next.done) return next.value;
+    const { share, evaluations } = next.value;
+    terminal.progress(`${bar(share)} ${(share * 100).toFixed(0).padStart(3)}%  ${what}: ${evaluations} network calls`);
+    terminal.signal.throwIfAborted();
+  }
+}
+
+function printPlan(
+  { budget, best, usual, own }: Plan,
+  checked: Readonly<Record<string, CheckedGrid>> | undefined,
+  unit: string,
+  terminal: Terminal,
+): void {
+  const head = `${budget} ${budget === 1 ? "step" : "steps"}`.padEnd(22);
+  terminal.print(`${head}  planned on${checked ? "           checked on others     more than dp" : ""}`);
+  for (const [name, bound] of Object.entries(own)) {
+    const other = checked?.[name];
+    const measured = other ? `  ${plusMinus(other.bound, other.error)}` : "";
+    const more = other && name !== "dp" ? `  ${plusMinus(other.more, other.moreError)}` : "";
+    terminal.print(
+      `  ${name.padEnd(20)}  ${(bound?.toFixed(digits(bound)) ?? "–").padStart(10)}${measured}${more}`.trimEnd(),
+    );
+  }
+  terminal.print(`  dp's σ: ${best.sigmas.map((sigma) => Number(sigma.toPrecision(3))).join(" ")} 0`);
+  terminal.record({ steps: budget, unit, ...best, usual, ...(checked && { checked }) });
+}
+
+const digits = (value: number) => (Math.abs(value) < 1000 ? 4 : 0);
+const plusMinus = (value: number, error: number) =>
+  `${value.toFixed(digits(value)).padStart(10)} ± ${error.toFixed(digits(value)).padEnd(8)}`;
+
+/** Bounds over budgets, and where the levels of the largest budget lie. */
+function plotsOf(
+  plans: readonly Plan[],
+  checked: readonly Readonly<Record<string, CheckedGrid>>[],
+  unit: string,
+): Readonly<Record<string, string>> {
+  const names = Object.keys(plans[0].grids);
+  const boundOf = (i: number, name: string) => checked[i]?.[name]?.bound ?? plans[i].own[name] ?? Number.NaN;
+  const inOrder = plans.map((_, i) => i).sort((a, b) => plans[a].budget - plans[b].budget);
+  const bounds = names.map((name): Series => {
+    const x = inOrder.map((i) => plans[i].budget);
+    return { name, x, y: inOrder.map((i) => boundOf(i, name)), ...(name !== "dp" && { dashed: true }) };
+  });
+  const { grids, budget } = plans[inOrder[inOrder.length - 1]];
+  const levels = Object.entries(grids).map(([name, sigmas]): Series => {
+    const x = sigmas.map((_, i) => i);
+    return { name, x, y: sigmas, ...(name !== "dp" && { dashed: true }) };
+  });
+  const seen = checked.length > 0 ? "on data that was not planned on" : "on the data that was planned on";
+  return {
+    bounds: linePlot({
+      title: `Bound by number of steps, ${seen}`,
+      xLabel: "steps",
+      yLabel: unit,
+      log: true,
+      legend: "outside",
+      yRange: around(bounds),
+      series: bounds,
+    }),
+    levels: linePlot({
+      title: `Noise levels of ${budget} steps`,
+      xLabel: "step",
+      yLabel: "σ",
+      log: true,
+      legend: "outside",
+      series: levels,
+    }),
+  };
+}
+
+/** A little more than the range of the lines, on a logarithmic scale. */
+function around(series: readonly Series[]): [number, number] {
+  const values = series.flatMap(({ y }) => Array.from(y).filter((value) => value > 0 && Number.isFinite(value)));
+  return [Math.min(...values) / 1.3, Math.max(...values) * 1.3];
+}

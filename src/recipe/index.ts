@@ -31,6 +31,20 @@ export {
   runLikelihood,
 } from "./run-likelihood.ts";
 export { type Levels, type SamplingPlan, samplingPlan, sigmasOf, trainedLevels, usualLevels } from "./sampling-plan.ts";
-export { type PlannedGrid, type StepSelection, type StepSelectionRequest, selectSteps } from "./step-selection.ts";
+export { candidateLevels, usualGrids } from "./step-levels.ts";
+export {
+  measureLevels,
+  type StepMeasurement,
+  type StepMeasurementRequest,
+  type StepProgress,
+} from "./step-measurement.ts";
+export {
+  type CheckedGrid,
+  checkGrids,
+  type PlannedGrid,
+  type StepSelection,
+  type StepSelectionRequest,
+  selectSteps,
+} from "./step-selection.ts";
 export { resolveThreshold } from "./threshold.ts";
 export { evenBatch, type TrainedModel, trainedModel } from "./trained.ts";

@@ -150,6 +150,10 @@ export {
 } from "./samplers.ts";
 export { type SolverGrid, type Spacing, sigmaAt, solverSigmas, solverSpacingNames } from "./solver-grid.ts";
 export {
+  type JumpCost,
+  type JumpOptions,
+  jumpCost,
+  type MeasuredNode,
   type MeasureOptions,
   measureNodes,
   type NodeQuality,

@@ -18,6 +18,11 @@ export interface NodeQuality {
   readonly decoderNll: number;
 }
 
+/** What `measureNodes` finds at one node, with the parts of each sample of the batch. */
+export interface MeasuredNode extends NodeQuality {
+  readonly each: { readonly reconstruction: Float64Array; readonly decoderNll: Float64Array };
+}
+
 export interface MeasureOptions {
   /** ᾱ of nodes 1 … T. */
   readonly alphasCumprod: ArrayLike<number>;
@@ -42,7 +47,7 @@ export async function* measureNodes(
   denoise: Denoise,
   x: Float64Array,
   { alphasCumprod, noise, batch, cdf = "tanh", decoder = "bytes" }: MeasureOptions,
-): AsyncGenerator<NodeQuality> {
+): AsyncGenerator<MeasuredNode> {
   const limited = decoder === "bytes" ? clipped(denoise) : denoise;
   for (let node = 1; node <= alphasCumprod.length; node++)
     if (!(alphasCumprod[node - 1] > 0 && alphasCumprod[node - 1] < 1))
@@ -54,18 +59,26 @@ export async function* measureNodes(
     const sigma = Math.sqrt((1 - alphaBar) / alphaBar);
     const denoised = await limited(combine(new Float64Array(x.length), [1, x], [sigma, noise()]), sigma);
     const logScale = Math.log(decoderVariance(alphasCumprod, node)) / 2;
-    let [squared, logs] = [0, 0];
-    for (let i = 0; i < x.length; i++) {
-      const error = x[i] - denoised[i];
-      squared += error ** 2;
-      logs +=
-        decoder === "bytes"
-          ? discretizedLogLikelihood(x[i], denoised[i], logScale, { cdf })
-          : -(error ** 2 * Math.exp(-2 * logScale) + Math.log(2 * Math.PI)) / 2 - logScale;
+    const each = { reconstruction: new Float64Array(batch), decoderNll: new Float64Array(batch) };
+    const dims = x.length / batch;
+    for (let row = 0, i = 0; row < batch; row++) {
+      let [squared, logs] = [0, 0];
+      for (const end = i + dims; i < end; i++) {
+        const error = x[i] - denoised[i];
+        squared += error ** 2;
+        logs +=
+          decoder === "bytes"
+            ? discretizedLogLikelihood(x[i], denoised[i], logScale, { cdf })
+            : -(error ** 2 * Math.exp(-2 * logScale) + Math.log(2 * Math.PI)) / 2 - logScale;
+      }
+      each.reconstruction[row] = squared;
+      each.decoderNll[row] = -logs;
     }
-    yield { node, reconstruction: squared / batch, decoderNll: -logs / batch };
+    yield { node, reconstruction: mean(each.reconstruction), decoderNll: mean(each.decoderNll), each };
   }
 }
+
+const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function decoderVariance(alphasCumprod: ArrayLike<number>, node: number): number {
   const variance = 1 - alphasCumprod[node - 1];
@@ -74,22 +87,45 @@ function decoderVariance(alphasCumprod: ArrayLike<number>, node: number): number
   return ((1 - above / alphasCumprod[0]) * variance) / (1 - above);
 }
 
-export interface StepCostOptions {
+export interface JumpOptions {
   /** ᾱ of nodes 1 … T. */
   readonly alphasCumprod: ArrayLike<number>;
-  /** Of nodes 1 … T, in order. */
-  readonly qualities: readonly NodeQuality[];
   /** Dimensions of a sample. */
   readonly dims: number;
   /** The reverse variance of a jump: β̃ ("small") or β ("large"). */
   readonly variance: "small" | "large";
 }
 
+/** What a jump costs, in nats: `fixed` + `factor`·E‖x₀ − x̂₀‖² at the node it starts from. */
+export interface JumpCost {
+  readonly fixed: number;
+  readonly factor: number;
+}
+
 /**
- * The cost matrix L of T + 1 rows, in nats: L[s][r] = D/2 (β̃/v + ln(v/β̃) − 1) + ᾱ_s β²/(2(1 − ᾱ_r)² v)·E‖x₀ − x̂₀‖² with
- * β = 1 − ᾱ_r/ᾱ_s and v the variance, the KL of the jump; L[0][r] is the decoder's. ∞ on and below the diagonal.
+ * The KL of the jump from node r to node s < r: D/2 (β̃/v + ln(v/β̃) − 1) + ᾱ_s β²/(2(1 − ᾱ_r)² v)·E‖x₀ − x̂₀‖² with
+ * β = 1 − ᾱ_r/ᾱ_s and v the variance.
  */
-export function stepCosts({ alphasCumprod, qualities, dims, variance }: StepCostOptions): Float64Array {
+export function jumpCost(s: number, r: number, { alphasCumprod, dims, variance }: JumpOptions): JumpCost {
+  const [before, after] = [alphasCumprod[s - 1], alphasCumprod[r - 1]];
+  const noisy = 1 - after;
+  const beta = 1 - after / before;
+  const ratio = variance === "small" ? 1 : (1 - before) / noisy; // β̃/v
+  const v = variance === "small" ? (beta * (1 - before)) / noisy : beta;
+  return { fixed: (dims / 2) * (ratio - Math.log(ratio) - 1), factor: (before * beta ** 2) / (2 * noisy ** 2 * v) };
+}
+
+export interface StepCostOptions extends JumpOptions {
+  /** Of nodes 1 … T, in order. */
+  readonly qualities: readonly NodeQuality[];
+}
+
+/**
+ * The cost matrix L of T + 1 rows, in nats: L[s][r] is that of the jump ({@link jumpCost}), L[0][r] the decoder's. ∞ on and
+ * below the diagonal.
+ */
+export function stepCosts({ qualities, ...jump }: StepCostOptions): Float64Array {
+  const { alphasCumprod } = jump;
   const nodes = alphasCumprod.length;
   if (qualities.length !== nodes || qualities.some(({ node }, i) => node !== i + 1))
     throw new ConfigError(
@@ -99,15 +135,10 @@ export function stepCosts({ alphasCumprod, qualities, dims, variance }: StepCost
   const cost = new Float64Array(size * size).fill(Number.POSITIVE_INFINITY);
   for (let r = 1; r <= nodes; r++) {
     const { reconstruction, decoderNll } = qualities[r - 1];
-    const noisy = 1 - alphasCumprod[r - 1];
     cost[r] = decoderNll;
     for (let s = 1; s < r; s++) {
-      const beta = 1 - alphasCumprod[r - 1] / alphasCumprod[s - 1];
-      const ratio = variance === "small" ? 1 : (1 - alphasCumprod[s - 1]) / noisy; // β̃/v
-      const v = variance === "small" ? (beta * (1 - alphasCumprod[s - 1])) / noisy : beta;
-      cost[s * size + r] =
-        (dims / 2) * (ratio - Math.log(ratio) - 1) +
-        ((alphasCumprod[s - 1] * beta ** 2) / (2 * noisy ** 2 * v)) * reconstruction;
+      const { fixed, factor } = jumpCost(s, r, jump);
+      cost[s * size + r] = fixed + factor * reconstruction;
     }
   }
   return cost;

@@ -22,7 +22,19 @@ before(async () => {
 });
 
 test("plans beat every usual grid, and draw samples", async () => {
-  const flags = ["--n", "32", "--levels", "40", "--budget", "3,6,12", "--out", file, "--json"];
+  const flags = [
+    "--n",
+    "32",
+    "--levels",
+    "40",
+    "--budget",
+    "3,6,12",
+    "--out",
+    file,
+    "--plot",
+    join(folder, "plot"),
+    "--json",
+  ];
   const { code, stdout, stderr } = await inProcess(["steps", run, ...flags]);
   assert.equal(code, 0, stderr);
   const records = stdout
@@ -33,7 +45,17 @@ test("plans beat every usual grid, and draw samples", async () => {
     records.map(({ steps, sigmas }) => [steps, sigmas.length]),
     [3, 6, 12].map((k) => [k, k]),
   );
-  for (const { bound, usual, unit, sigmas } of records) {
+  for (const name of ["bounds", "levels"])
+    assert.match(readFileSync(join(folder, `plot-${name}.svg`), "utf8"), /karras 7/);
+  for (const { bound, usual, unit, sigmas, checked } of records) {
+    // Checked on other data: each grid at its own levels, and against the plan example by example.
+    assert.deepEqual(Object.keys(checked).slice(0, 3), ["dp", "linspace", "trailing"]);
+    assert.equal(checked.dp.more, 0);
+    assert.ok(checked.dp.bound !== bound && checked.dp.error > 0);
+    for (const [name, other] of Object.entries<Record<string, number>>(checked)) {
+      assert.ok(Math.abs(other["bound"] - checked.dp.bound - other["more"]) <= 1e-9 * Math.abs(other["bound"]), name);
+      assert.ok(name === "dp" || other["moreError"] > 0);
+    }
     assert.equal(unit, "nats/dim");
     assert.ok(Object.keys(usual).length >= 3);
     for (const other of Object.values<{ bound: number }>(usual)) assert.ok(bound <= other.bound + 1e-9);
