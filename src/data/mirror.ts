@@ -4,7 +4,12 @@ import type { Dataset } from "./dataset.ts";
 
 /** Reverses each row of `width` numbers between `start` and `end`, in place. */
 export function mirrorRows(x: Float32Array | Float64Array, start: number, end: number, width: number): void {
-  for (let row = start; row < end; row += width) x.subarray(row, row + width).reverse();
+  for (let row = start; row < end; row += width)
+    for (let i = row, j = row + width - 1; i < j; i++, j--) {
+      const left = x[i];
+      x[i] = x[j];
+      x[j] = left;
+    }
 }
 
 /** The images, and after them the mirror images of all, in the same order: what training with flips draws from. */

@@ -1,7 +1,7 @@
 /**
  * Stable targets in training (Xu, Tong & Jaakkola 2023; the formulas are in `diffusion`, stf.ts): each update compares its
- * samples with the same references, drawn for its step alone, so that a resumed run draws the same. The two products with
- * all references run in ONNX Runtime, in single precision; exponents and weights between them are float64.
+ * samples with the same references, which follow from seed and step, so that a resumed run has the same. The two products
+ * with all references run in ONNX Runtime, in single precision; exponents and weights between them are float64.
  */
 import { type Batch, type Dataset, elements, withMirrorImages } from "../data/index.ts";
 import { stableExponent, stableWeights } from "../diffusion/index.ts";
@@ -64,7 +64,8 @@ export interface StableTarget {
 export function stableTargetGraphs({ rows, meanRows, count, dims }: GraphSizes) {
   const references = input("references", [count, dims]);
   return {
-    products: input("rows", [rows, dims]).matmul(references, { transB: true }),
+    // The references first: ONNX Runtime copies the second factor, and this one is small.
+    products: references.matmul(input("rows", [rows, dims]), { transB: true }),
     means: input("weights", [meanRows, count]).matmul(references),
   };
 }
@@ -113,8 +114,13 @@ export async function compileStableTarget(
     const level = sigma[row];
     // −(‖x − x_k‖² + 2σ ε·(x − x_k))/(2σ²), by z·x_k for z = x + σ ε.
     const doubt = (rounding * own.scale * own.length * drawn.longest) / level ** 2;
+    const label = classWise ? wanted[row] : undefined;
     for (let k = 0; k < count; k++) {
-      const product = (own.products[k] * own.scale) / level;
+      if (label !== undefined && labels[k] !== label) {
+        out[k] = Number.NEGATIVE_INFINITY;
+        continue;
+      }
+      const product = (own.products[k * rows + row] * own.scale) / level;
       out[k] = (product - (own.xx + squares[k]) / (2 * level) - own.xn) / level;
       if (doubt > admitted && out[k] + doubt > negligible)
         out[k] = exactly(batch.x, noise, row * dims, values, k * dims, dims, level);
@@ -122,9 +128,6 @@ export async function compileStableTarget(
     // Exactly `count` samples make a target: without the row's own among the references, the last one goes.
     const index = batch.indices[row] + (batch.flipped?.[row] ? dataset.size : 0);
     out[places.get(index) ?? count - 1] = Number.NEGATIVE_INFINITY;
-    const label = wanted[row];
-    if (classWise && label !== undefined)
-      for (let k = 0; k < count; k++) if (labels[k] !== label) out[k] = Number.NEGATIVE_INFINITY;
     return stableWeights(out);
   };
 
@@ -139,7 +142,7 @@ export async function compileStableTarget(
       const moved: { readonly row: number; readonly weights: Float32Array; readonly total: number }[] = [];
       const weights = new Float64Array(count);
       for (const [row, numbers] of all.entries()) {
-        const own = { ...numbers, products: compared.products.subarray(row * count, (row + 1) * count) };
+        const own = { ...numbers, products: compared.products };
         const { own: ownWeight, effective } = weigh(row, given, own, weights);
         effectiveSampleSize[row] = effective;
         if (1 - ownWeight > leastWeight) moved.push({ row, weights: Float32Array.from(weights), total: 1 - ownWeight });
@@ -165,18 +168,38 @@ export async function compileStableTarget(
   };
 }
 
-/** The references of one step at a time: `count` different examples, or all of them, in one array. */
+/** The part of the references that each step replaces: reading images is what they cost most of all. */
+const turnover = 1 / 8;
+
+/**
+ * The references of one step at a time: `count` different examples, or all of them, in one array. They are a window that
+ * moves along a random permutation of the data, and starts on a new one where the next step would leave it. Whatever the
+ * window, a target has no bias; what steps share are references, never samples.
+ */
 function references(population: Dataset, n: number, seed: number) {
   const dims = elements(population.shape);
-  const count = Math.min(n, population.size);
+  const { size } = population;
+  const count = Math.min(n, size);
+  const replaced = Math.ceil(count * turnover);
+  const stepsOfEpoch = count === size ? Infinity : Math.floor((size - count) / replaced) + 1;
   const values = new Float32Array(count * dims);
   const labels = new Int32Array(count);
   const squares = new Float64Array(count);
   /** Where an example is in the array. */
   const places = new Map<number, number>();
   /** ‖x‖² of every example seen so far. */
-  const known = new Float64Array(population.size).fill(Number.NaN);
-  let [drawnFor, longest] = [-1, 0];
+  const known = new Float64Array(size).fill(Number.NaN);
+  let permutation: Uint32Array = new Uint32Array();
+  let [epoch, first, longest] = [-1, 0, 0];
+
+  const put = (position: number) => {
+    const [index, k] = [permutation[position], position % count];
+    population.read(index, values, k * dims);
+    labels[k] = population.label?.(index) ?? 0;
+    places.set(index, k);
+    if (Number.isNaN(known[index])) known[index] = sumOfSquares(values, k * dims, dims);
+    squares[k] = known[index];
+  };
   return {
     count,
     values,
@@ -188,32 +211,22 @@ function references(population: Dataset, n: number, seed: number) {
       return longest;
     },
     prepare(step: number): void {
-      if (drawnFor === step || (count === population.size && drawnFor >= 0)) return;
-      places.clear();
-      for (const [k, index] of distinct(count, population.size, stream(seed, "references", step)).entries()) {
-        population.read(index, values, k * dims);
-        labels[k] = population.label?.(index) ?? 0;
-        places.set(index, k);
-        if (Number.isNaN(known[index])) known[index] = sumOfSquares(values, k * dims, dims);
-        squares[k] = known[index];
-      }
+      const wanted = stepsOfEpoch === Infinity ? 0 : Math.floor(step / stepsOfEpoch);
+      const start = stepsOfEpoch === Infinity ? 0 : (step % stepsOfEpoch) * replaced;
+      if (wanted === epoch && start === first) return;
+      const overlaps = wanted === epoch && start > first && start < first + count;
+      if (wanted !== epoch)
+        permutation =
+          count === size
+            ? Uint32Array.from({ length: size }, (_, i) => i)
+            : stream(seed, "references", wanted).permutation(size);
+      if (overlaps) for (let p = first; p < start; p++) places.delete(permutation[p]);
+      else places.clear();
+      for (let p = overlaps ? first + count : start; p < start + count; p++) put(p);
+      [epoch, first] = [wanted, start];
       longest = Math.sqrt(squares.reduce((most, square) => Math.max(most, square), 0));
-      drawnFor = step;
     },
   };
-}
-
-/** `count` different numbers below `size`, in random order; all of them in order if that is all. */
-function distinct(count: number, size: number, draws: { integer(n: number): number }): Uint32Array {
-  if (count === size) return Uint32Array.from({ length: size }, (_, i) => i);
-  // The start of a shuffle, of which only the entries that moved are kept.
-  const moved = new Map<number, number>();
-  return Uint32Array.from({ length: count }, (_, i) => {
-    const j = i + draws.integer(size - i);
-    const chosen = moved.get(j) ?? j;
-    moved.set(j, moved.get(i) ?? i);
-    return chosen;
-  });
 }
 
 /** What a sample's exponents are made of. */
@@ -223,7 +236,7 @@ interface Row {
   /** z was divided by this to keep it in single precision; and the length of what came out. */
   readonly scale: number;
   readonly length: number;
-  /** With every reference. */
+  /** Of every reference with every row, `[count × rows]`. */
   readonly products: Float32Array;
 }
 

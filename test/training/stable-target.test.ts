@@ -234,3 +234,22 @@ test("what stable targets would get wrong is refused, with the reason", async ()
   assert.throws(() => recipeOf("edm", 'training.target={"type":"stf","references":0}'), ConfigError);
   assert.throws(() => recipeOf("edm", 'training.target={"type":"stf"}'), ConfigError);
 });
+
+test("the references of a step are the same whether the steps before it were made or not", async () => {
+  const given = samples(moons);
+  const open = () =>
+    compileStableTarget({ type: "stf", references: 20 }, { dataset: moons, flip: false, seed: 2, rows });
+  const through = await open();
+  const shifts = new Set<string>();
+  // 20 of 50, three new ones a step: a permutation lasts eleven steps.
+  for (let step = 0; step < 25; step++) {
+    const { shift } = await through.shift(given, step);
+    shifts.add(shift.join());
+    if (step % 4 > 0 && step !== 11) continue;
+    const fresh = await open();
+    assert.deepEqual((await fresh.shift(given, step)).shift, shift, `step ${step}`);
+    await fresh.close();
+  }
+  assert.equal(shifts.size, 25);
+  await through.close();
+});
