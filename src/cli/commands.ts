@@ -1,6 +1,7 @@
 /** Every command of the command line, by name. */
 import { bench } from "./bench.ts";
 import type { Command } from "./command.ts";
+import { dataBuild, dataInspect, dataSplit } from "./data.ts";
 import { evaluate } from "./eval.ts";
 import { explain } from "./explain.ts";
 import { likelihood } from "./likelihood.ts";
@@ -19,5 +20,8 @@ export const commands: Readonly<Record<string, Command>> = {
   likelihood,
   stats,
   explain,
+  "data inspect": dataInspect,
+  "data build": dataBuild,
+  "data split": dataSplit,
   bench,
 };

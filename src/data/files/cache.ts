@@ -1,138 +1,220 @@
-/** A folder that keeps what was slow to decode: one file a data set, a line of JSON and then the bytes. */
+/** The folder that keeps what was slow to read, a file of the format of `store.ts` a data set; built once. */
 import { createHash, randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
-import { elements } from "../dataset.ts";
-import type { Report } from "./loading.ts";
-
-/** Images as the cache keeps them. */
-export interface CachedImages {
-  /** [channels, height, width]. */
-  readonly shape: readonly [number, number, number];
-  /** All images, NCHW. */
-  readonly pixels: Uint8Array;
-  readonly labels?: Uint16Array;
-  readonly classes?: readonly string[];
-  readonly report: Report;
-}
+import { readdirSync, rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { homedir, hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Holder, isLock, type Lock, tryLock } from "../../disk/index.ts";
+import { ConfigError } from "../../errors/index.ts";
+import { datasetFromArray, elements, imagesFromBytes } from "../dataset.ts";
+import type { LoadedDataset, Loading, Progress } from "./loading.ts";
+import { createStore, openStore, type StoreFacts, type StoreLayout, type StoreWriter } from "./store.ts";
 
 /** Where decoded data is kept: ORNSTEIN_CACHE, or `ornstein` in XDG_CACHE_HOME, or ~/.cache/ornstein. */
 export function cacheFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
   return env.ORNSTEIN_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "ornstein");
 }
 
+/** The ending of data files. */
+export const storeEnding = ".ornstein";
+
 /** The file for a data set that `key` describes completely, where a person can still tell what it is. */
 export function cacheFile(folder: string, name: string, key: unknown): string {
   const hash = createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 16);
-  return join(folder, `${name.replace(/[^\w-]+/g, "_").slice(0, 40)}-${hash}.images`);
+  return join(folder, `${name.replace(/[^\w-]+/g, "_").slice(0, 40)}-${hash}${storeEnding}`);
 }
 
-const magic = "ornstein images 1\n";
-const longestHeader = 2 ** 28;
-/** One read or write of the operating system takes less than 2 GiB. */
-const chunk = 2 ** 28;
+/** Takes examples as they come. */
+export type Sink = Pick<StoreWriter, "append">;
 
-interface Header extends Omit<CachedImages, "pixels" | "labels"> {
-  readonly fingerprint: string;
-  readonly count: number;
-  readonly labelled: boolean;
-}
+/** Reads a data set into the sink that `begin` opens once their shape is known. Yields progress; returns the rest. */
+export type Build = (
+  begin: (layout: StoreLayout) => Promise<Sink>,
+) => AsyncGenerator<Progress, Omit<StoreFacts, "name" | "fingerprint">, void>;
 
-interface Checksum {
-  /** Over the rest of the header and all bytes. */
-  readonly sha256: string;
-}
-
-function checksum(header: Header, parts: readonly Uint8Array[]): string {
-  const hash = createHash("sha256").update(JSON.stringify(header));
-  for (const part of parts) hash.update(part);
-  return hash.digest("hex");
-}
+/** How often the end of another process's work is looked for, in milliseconds. */
+const patience = 200;
+/** As much as is held in memory where no cache can be written. */
+const mostMemory = 2 ** 32;
 
 /**
- * What the cache has under that name, if its source had the same fingerprint then. A file that is missing, damaged or
- * of another version counts as nothing.
+ * The data set in `file`, if it was made from a source of the same fingerprint; else `build` makes it, under another
+ * name until it is whole. Where another process of this machine is building the same file, waits for it. What cannot be
+ * written, as on a read-only disk, is held in memory: the next start is slow again, and that is all.
  */
-export async function readCache(file: string, fingerprint: string): Promise<CachedImages | undefined> {
-  const handle = await open(file).catch(() => undefined);
-  if (!handle) return undefined;
-  try {
-    const { size } = await handle.stat();
-    const start = magic.length + 4;
-    if (size < start) return undefined;
-    const prologue = await readBytes(handle, 0, start);
-    if (text(prologue.subarray(0, magic.length)) !== magic) return undefined;
-    const length = new DataView(prologue.buffer).getUint32(magic.length, true);
-    if (length > Math.min(longestHeader, size - start)) return undefined;
-    const { sha256, ...header }: Header & Checksum = JSON.parse(text(await readBytes(handle, start, length)));
-    if (header.fingerprint !== fingerprint) return undefined;
-    const { shape, count, labelled, classes, report } = header;
-    const [pixels, labels] = [count * elements(shape), labelled ? 2 * count : 0];
-    if (start + length + pixels + labels !== size) return undefined;
-    const payload = await readBytes(handle, start + length, pixels + labels);
-    if (checksum(header, [payload]) !== sha256) return undefined;
-    return {
-      shape,
-      pixels: payload.subarray(0, pixels),
-      ...(labelled && { labels: new Uint16Array(payload.slice(pixels).buffer) }),
-      ...(classes && { classes }),
-      report,
-    };
-  } catch {
-    return undefined;
-  } finally {
-    await handle.close();
+export async function* cached(file: string, name: string, fingerprint: string, build: Build): Loading {
+  for (;;) {
+    const known = readCache(file, fingerprint);
+    if (known) return { ...known, name };
+    const lock = await lockOf(file);
+    if (lock && !isLock(lock)) {
+      yield { done: 0, total: 0, what: `waiting for process ${lock.pid}, which reads the same data` };
+      await pause(patience);
+      continue;
+    }
+    try {
+      // It may have been finished between looking and locking.
+      return readCache(file, fingerprint) ?? (yield* fresh(file, name, fingerprint, build, lock !== undefined));
+    } finally {
+      lock?.release();
+    }
   }
 }
 
-/**
- * Writes a data set for later: into a file of its own, flushed to disk, then renamed. So the name only ever holds a
- * whole file, also when two programs build the same one. Throws what the file system throws.
- */
-export async function writeCache(file: string, fingerprint: string, images: CachedImages): Promise<void> {
-  const { pixels, labels, shape, classes, report } = images;
-  const parts = [pixels, ...(labels ? [bytesOf(labels)] : [])];
-  const header: Header = {
-    fingerprint,
-    shape,
-    count: pixels.length / elements(shape),
-    labelled: labels !== undefined,
-    ...(classes && { classes }),
-    report,
-  };
-  const json = new TextEncoder().encode(JSON.stringify({ ...header, sha256: checksum(header, parts) }));
-  const prologue = new Uint8Array(magic.length + 4);
-  prologue.set(new TextEncoder().encode(magic));
-  new DataView(prologue.buffer).setUint32(magic.length, json.length, true);
-
-  await mkdir(dirname(file), { recursive: true });
-  const temporary = `${file}.${randomUUID()}.part`;
+/** What the cache has under that name. A file that is missing, damaged, of another source or version counts as nothing. */
+export function readCache(file: string, fingerprint: string): LoadedDataset | undefined {
   try {
-    const handle = await open(temporary, "wx");
-    try {
-      for (const part of [prologue, json, ...parts])
-        for (let at = 0; at < part.length; at += chunk) await handle.writeFile(part.subarray(at, at + chunk));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
+    const { dataset, fingerprint: found } = openStore(file);
+    return found === fingerprint ? dataset : undefined;
   } catch (error) {
-    await rm(temporary, { force: true });
+    if (error instanceof ConfigError) return undefined;
     throw error;
   }
 }
 
-async function readBytes(handle: FileHandle, position: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await handle.read(bytes, at, Math.min(chunk, length - at), position + at);
-    if (bytesRead === 0) throw new Error("the file became shorter while it was read");
-    at += bytesRead;
+async function* fresh(file: string, name: string, fingerprint: string, build: Build, alone: boolean): Loading {
+  if (alone) removeParts(file);
+  let sink: (Sink & { end(facts: StoreFacts): Promise<LoadedDataset>; abandon(): Promise<void> }) | undefined;
+  try {
+    const facts = yield* build(async (layout) => {
+      sink = (await fileSink(file, layout)) ?? memorySink(name, layout);
+      return sink;
+    });
+    if (!sink) throw new Error("internal: a data set was read into nothing.");
+    return await sink.end({ ...facts, name, fingerprint });
+  } finally {
+    await sink?.abandon();
+  }
+}
+
+/** The lock on a file that is to be made, or its holder; nothing where there are no locks, or this process has it. */
+async function lockOf(file: string): Promise<Lock | Holder | undefined> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    const lock = tryLock(`${file}.lock`);
+    return isLock(lock) || (lock.host === hostname() && lock.pid !== process.pid) ? lock : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const partOf = (file: string) => `${file}.${process.pid}.${randomUUID()}.part`;
+
+/** What builders that were killed left behind. */
+function removeParts(file: string): void {
+  const [all, own] = [`${basename(file)}.`, `${basename(file)}.${process.pid}.`];
+  for (const name of readdirSync(dirname(file)))
+    if (name.startsWith(all) && name.endsWith(".part") && !name.startsWith(own))
+      rmSync(join(dirname(file), name), { force: true });
+}
+
+async function fileSink(file: string, layout: StoreLayout) {
+  const writer = await createStore(file, partOf(file), layout).catch(() => undefined);
+  if (!writer) return undefined;
+  return {
+    append: (values: Uint8Array | Float32Array) => explained(file, writer.append(values)),
+    end: async (facts: StoreFacts) => {
+      await explained(file, writer.finish(facts));
+      return openStore(file).dataset;
+    },
+    abandon: () => writer.abandon(),
+  };
+}
+
+function memorySink(name: string, { type, shape }: StoreLayout) {
+  const parts: (Uint8Array | Float32Array)[] = [];
+  let bytes = 0;
+  return {
+    async append(values: Uint8Array | Float32Array) {
+      bytes += values.byteLength;
+      if (bytes > mostMemory)
+        throw new ConfigError(
+          `${name}: more than ${mostMemory / 2 ** 30} GiB, and the cache cannot be written to. Say where it can, in ORNSTEIN_CACHE.`,
+        );
+      parts.push(values.slice());
+    },
+    end({ report, labels, classes }: StoreFacts) {
+      const labelled = labels && classes ? { labels, classes } : {};
+      const count = parts.reduce((sum, { length }) => sum + length, 0);
+      const values = type === "uint8" ? new Uint8Array(count) : new Float32Array(count);
+      let at = 0;
+      for (const part of parts) {
+        values.set(part, at);
+        at += part.length;
+      }
+      const dataset =
+        values instanceof Uint8Array
+          ? imagesFromBytes({ name, pixels: values, shape: shape as [number, number, number], ...labelled })
+          : datasetFromArray({ name, values, shape, ...labelled });
+      return Promise.resolve({ ...dataset, report });
+    },
+    abandon: () => Promise.resolve(),
+  };
+}
+
+/** What a full disk means to a person. */
+async function explained<T>(file: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause)
+      throw new ConfigError(
+        `${file}: cannot be written: ${cause.message}. Free some space, or keep data elsewhere, by ORNSTEIN_CACHE.`,
+        { cause },
+      );
+    throw cause;
+  }
+}
+
+/** Examples written together, and numbers at most. */
+const [together, mostNumbers] = [1024, 2 ** 24];
+
+/**
+ * Writes any data set into a file that {@link openStore} reads: images as bytes where that loses nothing, everything else
+ * as float32. The file has its name when it is whole, never before. Throws ConfigError where it cannot be written.
+ */
+export async function* writeStore(file: string, dataset: LoadedDataset): AsyncGenerator<Progress, void, void> {
+  await explained(file, mkdir(dirname(file), { recursive: true }));
+  const stride = elements(dataset.shape);
+  const { name, size, shape, classes, label, report } = dataset;
+  for (const type of shape.length === 3 ? (["uint8", "float32"] as const) : (["float32"] as const)) {
+    const writer = await explained(file, createStore(file, partOf(file), { type, shape }));
+    try {
+      const rows = Math.max(1, Math.min(together, Math.floor(mostNumbers / stride)));
+      const values = new Float32Array(rows * stride);
+      let exact = true;
+      for (let start = 0; start < size && exact; start += rows) {
+        yield { done: start, total: size, what: `writing ${basename(file)}` };
+        const count = Math.min(rows, size - start);
+        for (let i = 0; i < count; i++) dataset.read(start + i, values, i * stride);
+        const part = values.subarray(0, count * stride);
+        const bytes = type === "uint8" ? exactBytes(part) : part;
+        exact = bytes !== undefined;
+        if (bytes) await explained(file, writer.append(bytes));
+      }
+      if (!exact) continue;
+      if (classes && classes.length > 0xffff)
+        throw new ConfigError(`${name}: ${classes.length} classes (at most 65,535).`);
+      const labels = classes && label && Uint16Array.from({ length: size }, (_, i) => label.call(dataset, i));
+      await explained(
+        file,
+        writer.finish({ name, fingerprint: "", report, ...(labels && classes && { labels, classes }) }),
+      );
+      return;
+    } finally {
+      await writer.abandon();
+    }
+  }
+}
+
+/** The bytes that the numbers stand for; nothing unless every number is that of a byte. */
+function exactBytes(values: Float32Array): Uint8Array | undefined {
+  const bytes = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const byte = Math.round((values[i] + 1) * 127.5);
+    if (!(byte >= 0 && byte <= 255 && Math.fround(byte / 127.5 - 1) === values[i])) return undefined;
+    bytes[i] = byte;
   }
   return bytes;
 }
-
-const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-const bytesOf = (values: Uint16Array) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

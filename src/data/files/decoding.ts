@@ -1,50 +1,47 @@
-/** Many images decoded into one array, a few at a time, leaving out those that cannot be read. */
-import { ConfigError } from "../../errors/index.ts";
+/** Many images decoded, a few at a time, leaving out those that cannot be read. */
+import type { Sink } from "./cache.ts";
 import type { Progress, Skipped } from "./loading.ts";
-import type { RasterShape } from "./raster.ts";
 
-/** All images that could be decoded. */
+/** What became of the files. */
 export interface Decoded {
-  /** One after the other, NCHW. */
-  readonly pixels: Uint8Array;
-  /** Which of the given files they are, in order. */
+  /** Which of the given files were decoded, in order. */
   readonly kept: readonly number[];
   readonly skipped: readonly Skipped[];
 }
 
-/** As much as one array holds, and more than this is for. */
-const mostBytes = 2 ** 32;
-/** Enough to keep every thread busy, few enough to report often. */
-const together = 64;
+/** Decoded together: enough to keep every thread busy, few enough to report often, and of large images fewer. */
+const [fewest, most, mostBytes] = [8, 64, 2 ** 23];
 
-/** Decodes all files, `decode(i)` giving the i-th in `shape`; `where` names them all in errors. */
+/**
+ * Decodes all files into `sink`, `decode(i)` giving the `bytes` of the i-th. While some are written the next are decoded;
+ * more pixels than those are never in memory.
+ */
 export async function* decodeAll(
-  where: string,
   files: readonly string[],
-  shape: RasterShape,
+  sink: Sink,
+  bytes: number,
   decode: (index: number) => Promise<Uint8Array>,
 ): AsyncGenerator<Progress, Decoded, void> {
-  const stride = shape.channels * shape.height * shape.width;
-  if (stride * files.length > mostBytes)
-    throw new ConfigError(
-      `${where}: ${files.length} images of ${shape.channels}×${shape.height}×${shape.width} need ${gigabytes(stride * files.length)} (at most ${gigabytes(mostBytes)}). Ask for a smaller size.`,
-    );
-  const pixels = new Uint8Array(stride * files.length);
   const kept: number[] = [];
   const skipped: Skipped[] = [];
+  const together = Math.max(fewest, Math.min(most, Math.floor(mostBytes / bytes)));
+  const ask = (start: number) =>
+    Promise.allSettled(files.slice(start, start + together).map((_, i) => decode(start + i)));
+  let next = ask(0);
   for (let start = 0; start < files.length; start += together) {
     yield { done: start, total: files.length, what: "reading images" };
-    const results = await Promise.allSettled(files.slice(start, start + together).map((_, i) => decode(start + i)));
+    const results = await next;
+    next = ask(start + together);
     for (const [i, result] of results.entries()) {
       if (result.status === "rejected") skipped.push({ file: files[start + i], reason: reasonOf(result.reason) });
       else {
-        pixels.set(result.value, stride * kept.length);
+        await sink.append(result.value);
         kept.push(start + i);
       }
     }
   }
   yield { done: files.length, total: files.length, what: "reading images" };
-  return { pixels: pixels.subarray(0, stride * kept.length), kept, skipped };
+  return { kept, skipped };
 }
 
 /** What a decoder complained about, in one line. */
@@ -52,5 +49,3 @@ export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/\s+/g, " ").trim().slice(0, 200);
 }
-
-const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toPrecision(2)} GiB`;

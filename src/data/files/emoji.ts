@@ -2,8 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { imagesFromBytes } from "../dataset.ts";
-import { type CachedImages, cacheFile, readCache, writeCache } from "./cache.ts";
+import { type Build, cached, cacheFile } from "./cache.ts";
 import { decodeAll } from "./decoding.ts";
 import { emojiGroup, emojiGroups } from "./emoji-groups.ts";
 import type { Loading } from "./loading.ts";
@@ -23,26 +22,18 @@ export async function* emoji(shape: RasterShape, cache: string): Loading {
   const name = `emoji ${size}${shape.channels === 1 ? " gray" : ""}`;
   const file = cacheFile(cache, name, shape);
 
-  let images = await readCache(file, version);
-  if (!images) {
-    images = yield* draw(dirname(manifest), name, shape);
-    // Without a cache the next start is slow again, and that is all.
-    await writeCache(file, version, images).catch(() => undefined);
-  }
-  return { ...imagesFromBytes({ name, ...images }), report: images.report };
+  return yield* cached(file, name, version, (begin) => draw(dirname(manifest), shape, begin));
 }
 
-async function* draw(folder: string, name: string, shape: RasterShape) {
+async function* draw(folder: string, shape: RasterShape, begin: Parameters<Build>[0]): ReturnType<Build> {
   const files = (await readdir(folder)).filter((file) => file.endsWith(".svg")).sort();
-  const decoded = yield* decodeAll(name, files, shape, async (i) =>
+  const sink = await begin({ type: "uint8", shape: [shape.channels, shape.height, shape.width] });
+  const { kept, skipped } = yield* decodeAll(files, sink, shape.channels * shape.height * shape.width, async (i) =>
     drawSvg(await readFile(join(folder, files[i])), units, shape),
   );
-  const { pixels, kept, skipped } = decoded;
   return {
-    shape: [shape.channels, shape.height, shape.width],
-    pixels,
     labels: Uint16Array.from(kept, (i) => emojiGroup(files[i].replace(".svg", ""))),
     classes: emojiGroups,
     report: { notes: [], skipped },
-  } satisfies CachedImages;
+  };
 }

@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { extname } from "node:path";
 import { imageArchive } from "./archive.ts";
 import { imagenetDataset, isImagenet, npyDataset, npzDataset, rawDataset, rawEndings } from "./array-files.ts";
+import { storeEnding } from "./cache.ts";
 import { cifarFile, cifarFolder, isCifar } from "./cifar.ts";
 import { imageFolder } from "./folder.ts";
 import { idxDataset } from "./idx-dataset.ts";
@@ -10,6 +11,7 @@ import type { Loading } from "./loading.ts";
 import { imageTable, isParquet } from "./parquet.ts";
 import { pointTable } from "./point-table.ts";
 import { framed, type Request, type Understands } from "./request.ts";
+import { isStore, storedDataset, storedSplit } from "./stored.ts";
 
 /** A way of keeping data on disk. */
 export interface Format extends Understands {
@@ -71,6 +73,12 @@ export const fileFormats: Readonly<Record<string, FileFormat>> = {
     labels: ["coarse", "fine"],
     load: (path, request) => framed(cifarFile(path, request.labels), request),
   },
+  store: {
+    summary: "a data set as ornstein data build writes it",
+    endings: [storeEnding],
+    options: ["size", "channels"],
+    load: (path, request) => framed(storedDataset(path), request),
+  },
   raw: {
     summary: "plain bytes or little-endian floats, of a given shape",
     endings: rawEndings,
@@ -101,6 +109,12 @@ export const folderFormats: Readonly<Record<string, FolderFormat>> = {
     matches: isImagenet,
     options: imageOptions,
     load: (path, request) => framed(imagenetDataset(path, request.split), request),
+  },
+  store: {
+    summary: "train.ornstein and test.ornstein, as ornstein data split writes them",
+    matches: isStore,
+    options: imageOptions,
+    load: (path, request) => framed(storedSplit(path, request.split), request),
   },
   parquet: {
     summary: "Parquet tables with a column of images",

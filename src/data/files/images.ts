@@ -1,11 +1,10 @@
 /** Collections of image files, in a folder or packed together, made into one data set of equal images. */
 import { basename, extname } from "node:path";
 import { ConfigError } from "../../errors/index.ts";
-import { imagesFromBytes } from "../dataset.ts";
-import { type CachedImages, cacheFile, readCache, writeCache } from "./cache.ts";
+import { type Build, cached, cacheFile } from "./cache.ts";
 import { decodeAll, reasonOf } from "./decoding.ts";
 import { type FileLabels, type LabelSource, numbered, sidecarNames } from "./labels.ts";
-import type { Loading, Progress, Skipped } from "./loading.ts";
+import type { ImageSummary, Loading, Progress, Skipped } from "./loading.ts";
 import { extensions, type RasterHeader, type RasterShape, readHeader, readImage } from "./raster.ts";
 
 /** Image files that belong together. */
@@ -56,16 +55,8 @@ export async function* imageSet(
     throw new ConfigError(`${where}: holds no images: ${seen} (${extensions.join(", ")}).`);
   }
   const file = cacheFile(cache, name, { where, size, channels, labels });
-  let images = await readCache(file, fingerprint);
-  if (!images) {
-    images = yield* read(collection, {
-      ...(size && { size }),
-      ...(channels && { channels }),
-      ...(labels && { labels }),
-    });
-    await writeCache(file, fingerprint, images).catch(() => undefined);
-  }
-  return { ...imagesFromBytes({ name, ...images }), report: images.report };
+  const asked = { ...(size && { size }), ...(channels && { channels }), ...(labels && { labels }) };
+  return yield* cached(file, name, fingerprint, (begin) => read(collection, asked, begin));
 }
 
 /** Whether a file's ending is that of an image. */
@@ -82,39 +73,56 @@ function endings(files: readonly string[]): string {
 async function* read(
   collection: Collection,
   { size, channels, labels }: ImageOptions,
-): AsyncGenerator<Progress, CachedImages, void> {
+  begin: Parameters<Build>[0],
+): ReturnType<Build> {
   const { where, files } = collection;
   const ignored = collection.ignored.filter((file) => !sidecarNames.includes(basename(file)));
   const labelled = await collection.labels(labels);
   const { headers, readable, skipped: unreadable } = yield* readHeaders(collection);
   // Better to miss a label before the decoding than after it.
   if (labelled) numbered(where, files, labelled, readable);
+  const none = (skipped: readonly Skipped[]) =>
+    new ConfigError(
+      `${where}: none of ${files.length} images can be read; the first, ${skipped[0].file}: ${skipped[0].reason}.`,
+    );
+  if (headers.length === 0) throw none(unreadable);
   const [first] = headers;
-  const alike = first && headers.every(({ height, width }) => height === first.height && width === first.width);
+  const alike = headers.every(({ height, width }) => height === first.height && width === first.width);
   const native = alike && Math.max(first.height, first.width) <= largestNative;
   const [height, width] = size ?? (native ? [first.height, first.width] : [fallbackSize, fallbackSize]);
   const shape: RasterShape = { height, width, channels: channels ?? (headers.every(({ gray }) => gray) ? 1 : 3) };
 
   const names = readable.map((i) => files[i]);
-  const decoded = yield* decodeAll(where, names, shape, async (i) =>
+  const sink = await begin({ type: "uint8", shape: [shape.channels, height, width] });
+  const bytes = shape.channels * height * width;
+  const decoded = yield* decodeAll(names, sink, bytes, async (i) =>
     readImage(await collection.open(readable[i]), shape),
   );
   const skipped = [...unreadable, ...decoded.skipped];
   const kept = decoded.kept.map((i) => readable[i]);
-  if (kept.length === 0)
-    throw new ConfigError(
-      `${where}: none of ${files.length} images can be read; the first, ${skipped[0].file}: ${skipped[0].reason}.`,
-    );
+  if (kept.length === 0) throw none(skipped);
   const resized = headers.filter((header) => header.height !== height || header.width !== width).length;
   const notes = [
     ...(resized > 0 ? [`${resized} of ${headers.length} images were cropped and resized to ${height}×${width}.`] : []),
     ...(ignored.length > 0 ? [`${ignored.length} other files were ignored: ${endings(ignored)}.`] : []),
   ];
   return {
-    shape: [shape.channels, height, width],
-    pixels: decoded.pixels,
     ...(labelled && numbered(where, files, labelled, kept)),
-    report: { notes, skipped },
+    report: { notes, skipped, images: summaryOf(headers) },
+  };
+}
+
+/** What the files were before they were brought to one size. */
+function summaryOf(headers: readonly RasterHeader[]): ImageSummary {
+  const tally = <T extends string>(of: (header: RasterHeader) => T) => {
+    const counts = new Map<T, number>();
+    for (const header of headers) counts.set(of(header), (counts.get(of(header)) ?? 0) + 1);
+    return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]));
+  };
+  return {
+    formats: tally(({ format }) => format),
+    modes: tally(({ mode }) => mode),
+    sizes: tally(({ height, width }) => `${height}x${width}`),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Data sets from files and packages, on Node: by name or path, with progress, a cache and a report. */
 
 export { type ByteSource, type OpenFile, openFile, sourceOf } from "./byte-source.ts";
-export { cacheFolder } from "./cache.ts";
+export { cacheFolder, storeEnding, writeStore } from "./cache.ts";
 export { emojiGroup, emojiGroups } from "./emoji-groups.ts";
 export {
   type FeatureStatisticsFile,
@@ -14,9 +14,18 @@ export {
 export { type Format, fileFormats, folderFormats } from "./formats.ts";
 export { type Idx, parseIdx, readIdx } from "./idx.ts";
 export type { Split } from "./idx-dataset.ts";
+export { type Inspection, inspect, type Recommendation, recommend } from "./inspect.ts";
 export type { LabelSource } from "./labels.ts";
 export { loadDataset, sources } from "./load.ts";
-export { type LoadedDataset, type Loading, loaded, type Progress, type Report, type Skipped } from "./loading.ts";
+export {
+  type ImageSummary,
+  type LoadedDataset,
+  type Loading,
+  loaded,
+  type Progress,
+  type Report,
+  type Skipped,
+} from "./loading.ts";
 export {
   type NpyArray,
   type NpyValues,
@@ -29,4 +38,6 @@ export {
   type ToNpy,
 } from "./npy.ts";
 export type { LoadOptions } from "./request.ts";
+export { type SplitIndices, type SplitOptions, splitByHash } from "./split.ts";
+export { openStore, type Store, type StoreLayout } from "./store.ts";
 export { openZip, type Zip, type ZipEntry } from "./zip.ts";

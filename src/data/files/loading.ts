@@ -17,12 +17,24 @@ export interface Skipped {
   readonly reason: string;
 }
 
+/** What image files were before they were brought to one size; each value with how many files have it, most first. */
+export interface ImageSummary {
+  /** Such as png. */
+  readonly formats: Readonly<Record<string, number>>;
+  /** Such as "rgb 8", "gray 16" or "rgb 8 alpha". */
+  readonly modes: Readonly<Record<string, number>>;
+  /** Height and width, such as "48x64". */
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
 /** What a person should know about how a data set came to be. */
 export interface Report {
   /** Sentences: what was cropped, ignored, taken from the cache. */
   readonly notes: readonly string[];
   /** Files that look like images and could not be read. */
   readonly skipped: readonly Skipped[];
+  /** Of image files only. */
+  readonly images?: ImageSummary;
 }
 
 /** A data set read from files. */

@@ -24,7 +24,14 @@ export interface RasterHeader {
   readonly height: number;
   readonly width: number;
   readonly gray: boolean;
+  /** Such as png. */
+  readonly format: string;
+  /** Colour space, bits, and whether it is partly transparent: "rgb 8 alpha". */
+  readonly mode: string;
 }
+
+const spaces: Readonly<Record<string, string>> = { srgb: "rgb", rgb16: "rgb", "b-w": "gray", grey16: "gray" };
+const depths: Readonly<Record<string, string>> = { uchar: "8", ushort: "16", float: "float" };
 
 /** Opens an image file or an image in memory; `density` is the resolution for vector images. */
 async function open(input: string | Uint8Array, density?: number) {
@@ -37,11 +44,12 @@ async function open(input: string | Uint8Array, density?: number) {
 
 /** Reads no more than the header of a file, or of its bytes; what is no image, or too large a one, throws. */
 export async function readHeader(input: string | Uint8Array): Promise<RasterHeader> {
-  const { format, autoOrient, space } = await (await open(input)).metadata();
+  const { format, autoOrient, space, depth, hasAlpha } = await (await open(input)).metadata();
   if (!formats.includes(format)) throw new ConfigError(`it is ${format} (one of ${formats.join(", ")})`);
   const { width, height } = autoOrient;
   if (width * height > limitInputPixels) throw new ConfigError(`${width}×${height} pixels are too many`);
-  return { width, height, gray: space === "b-w" || space === "grey16" };
+  const mode = `${spaces[space] ?? space} ${depths[depth] ?? depth}${hasAlpha ? " alpha" : ""}`;
+  return { width, height, gray: space === "b-w" || space === "grey16", format, mode };
 }
 
 /**
