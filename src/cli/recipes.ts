@@ -15,7 +15,7 @@ import {
   resolveThreshold,
   setField,
 } from "../recipe/index.ts";
-import type { RunDescription } from "../runs/index.ts";
+import { dataFingerprint, type RunDescription } from "../runs/index.ts";
 import type { Flags, Terminal, Values } from "./command.ts";
 import { watched } from "./sources.ts";
 
@@ -130,6 +130,7 @@ export const descriptionOf = (recipe: Recipe, dataset: Dataset): RunDescription 
     ...factsOf(dataset),
     name: dataset.name,
     examples: dataset.size,
+    hash: dataFingerprint(dataset),
     ...(dataset.classes && { classNames: dataset.classes }),
   },
 });

@@ -14,6 +14,7 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
+import { isLock, type Lock, tryLock } from "../disk/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { type DataFacts, defineRecipe, type Recipe } from "../recipe/index.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StepRecord } from "../training/index.ts";
@@ -32,6 +33,8 @@ export interface RunDescription {
   readonly data: DataFacts & {
     readonly name: string;
     readonly examples?: number;
+    /** What {@link dataFingerprint} made of it. */
+    readonly hash?: string;
     readonly classNames?: readonly string[];
   };
 }
@@ -122,6 +125,17 @@ export class RunFolder {
   /** Replaces what the run says about itself, where training is to go on by another plan. */
   revise(description: RunDescription): void {
     writeAtomic(join(this.path, "recipe.json"), [`${JSON.stringify(description, null, 2)}\n`]);
+  }
+
+  /** Makes sure that no other process trains this run, until the lock is released; a killed process has none. */
+  lock(): Lock {
+    const path = join(this.path, "lock");
+    const lock = explained(path, () => tryLock(path));
+    if (isLock(lock)) return lock;
+    const { pid, host } = lock;
+    throw new ConfigError(
+      `${this.path}: process ${pid} on ${host} is training this run. Wait for it or stop it; if it is gone, delete ${path}.`,
+    );
   }
 
   /** The checkpoints' steps, oldest first. */

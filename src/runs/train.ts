@@ -6,6 +6,7 @@ import { draw, type Recipe, trainerOf } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, type StepRecord, type Trainer } from "../training/index.ts";
 import { openPoolMatcher } from "./pool-matcher.ts";
+import { dataFingerprint } from "./data-hash.ts";
 import type { RunDescription, RunFolder } from "./run-folder.ts";
 import { writeScatter, writeSheet } from "./sheet.ts";
 
@@ -45,6 +46,9 @@ export type TrainEvent =
 /** All images seen, the time is up, or the signal was given. */
 export type Ending = "complete" | "time" | "signal";
 
+/** Options with every default filled in. */
+type Settled = Required<Omit<TrainRunOptions, keyof CompileOptions | "signal">> & Pick<TrainRunOptions, "signal">;
+
 /**
  * Trains a run to its end, its time limit or the signal, and leaves a checkpoint. Continues from the latest checkpoint
  * if there is one. On an error the last good state is checkpointed before it is thrown.
@@ -55,6 +59,25 @@ export async function* trainRun(
   options: TrainRunOptions = {},
 ): AsyncGenerator<TrainEvent> {
   const { checkpointEvery = 60, sheets = 4, logEvery = 10, seconds = Infinity, signal, ...compileOptions } = options;
+  const lock = folder.lock();
+  try {
+    yield* trainLocked(
+      folder,
+      dataset,
+      { checkpointEvery, sheets, logEvery, seconds, ...(signal && { signal }) },
+      compileOptions,
+    );
+  } finally {
+    lock.release();
+  }
+}
+
+async function* trainLocked(
+  folder: RunFolder,
+  dataset: Dataset,
+  { checkpointEvery, sheets, logEvery, seconds, signal }: Settled,
+  compileOptions: CompileOptions,
+): AsyncGenerator<TrainEvent> {
   const { recipe, data } = folder.describe();
   checkData(folder, data, dataset);
   const started = performance.now();
@@ -154,10 +177,15 @@ export async function* trainRun(
 const since = (start: number) => (performance.now() - start) / 1000;
 
 /** A run goes on with the data it began with. */
-function checkData({ path }: RunFolder, { name, examples }: RunDescription["data"], dataset: Dataset): void {
+function checkData(folder: RunFolder, { name, examples, hash }: RunDescription["data"], dataset: Dataset): void {
+  const { path } = folder;
   if (examples !== undefined && examples !== dataset.size)
     throw new ConfigError(
       `${path}: ${dataset.name} has ${dataset.size} examples (the run began with ${examples} of ${name}). Bring the data back, or start a new run.`,
+    );
+  if (hash !== undefined && folder.checkpoints().length > 0 && dataFingerprint(dataset) !== hash)
+    throw new ConfigError(
+      `${path}: ${dataset.name} has as many examples as the data that the run began with, but they are others, or in another order. Bring the data back, or start a new run.`,
     );
 }
 

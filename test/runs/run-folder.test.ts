@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ConfigError } from "../../src/errors/index.ts";
 import { RunFolder } from "../../src/runs/index.ts";
 import { folderOf } from "../data/files/temporary.ts";
 import { tinyPoints } from "../training/tiny.ts";
@@ -32,6 +33,21 @@ test("says what it was made of", () => {
   const longer = tinyPoints("training.images=8000");
   folder.replaceRecipe(longer);
   assert.deepEqual(folder.describe(), { ...description, recipe: longer });
+});
+
+test("is trained by one process at a time", () => {
+  const folder = fresh();
+  const lock = folder.lock();
+  assert.throws(
+    () => folder.lock(),
+    (error) =>
+      error instanceof ConfigError && /process \d+ on .* is training this run.*delete .*lock/.test(error.message),
+  );
+  lock.release();
+  // One that was killed, or an empty file.
+  writeFileSync(join(folder.path, "lock"), "");
+  folder.lock().release();
+  assert.deepEqual(readdirSync(folder.path).sort(), ["recipe.json", "samples"]);
 });
 
 test("keeps the last three checkpoints and the best", () => {
