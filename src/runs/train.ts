@@ -5,8 +5,8 @@ import { ConfigError } from "../errors/index.ts";
 import { draw, type Recipe, trainerOf } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, type StepRecord, type Trainer } from "../training/index.ts";
-import { openPoolMatcher } from "./pool-matcher.ts";
 import { dataFingerprint } from "./data-hash.ts";
+import { openPoolMatcher } from "./pool-matcher.ts";
 import type { RunDescription, RunFolder } from "./run-folder.ts";
 import { writeScatter, writeSheet } from "./sheet.ts";
 
