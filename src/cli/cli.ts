@@ -18,7 +18,7 @@ const overview = () =>
 /** Errors that the user can do something about: one line, without a stack. */
 const explained = [ConfigError, GraphError, SessionError, NonFiniteError];
 
-/** Carries out a command line and returns the exit code: 0, 2 for the user's mistakes, 130 after Ctrl-C, 1 for ours. */
+/** Carries out a command line and returns the exit code: 0 or what the command says, 2 for the user's mistakes, 130 after Ctrl-C, 1 for ours. */
 export async function cli(args: readonly string[], streams: Streams): Promise<number> {
   try {
     return await carryOut(args, streams);
@@ -44,7 +44,7 @@ async function carryOut(args: readonly string[], streams: Streams): Promise<numb
   const terminal = openTerminal(streams, json);
   try {
     await command.run(argument, values, terminal, rest);
-    return terminal.signal.aborted ? 130 : 0;
+    return terminal.signal.aborted ? 130 : terminal.code;
   } catch (error) {
     if (terminal.signal.aborted && error instanceof Error && error.name === "AbortError") return 130;
     throw error;

@@ -56,6 +56,8 @@ export interface Terminal {
   progress(line: string): void;
   /** One record a line on standard output with --json; nothing without. */
   record(value: unknown): void;
+  /** Makes this the exit code of a command that comes to its end. */
+  exit(code: number): void;
   readonly json: boolean;
   readonly signal: AbortSignal;
 }

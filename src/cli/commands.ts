@@ -2,6 +2,7 @@
 import { bench } from "./bench.ts";
 import type { Command } from "./command.ts";
 import { dataBuild, dataInspect, dataSplit } from "./data.ts";
+import { doctor } from "./doctor/index.ts";
 import { evaluate } from "./eval.ts";
 import { explain } from "./explain.ts";
 import { likelihood } from "./likelihood.ts";
@@ -20,6 +21,7 @@ export const commands: Readonly<Record<string, Command>> = {
   likelihood,
   stats,
   explain,
+  doctor,
   "data inspect": dataInspect,
   "data build": dataBuild,
   "data split": dataSplit,

@@ -120,7 +120,8 @@ function tell(out: string, dataset: Dataset, terminal: Terminal, more: Readonly<
 }
 
 function* describe(found: Inspection): Generator<string> {
-  const { name, size, shape, files, skipped, statistics, duplicates, searched, labels, recommended, warnings } = found;
+  const { name, size, shape, files, skipped, statistics, duplicates, searched, labels, recommended, notes, warnings } =
+    found;
   const { mean, std, channels, min, max, examples } = statistics;
   const row = (what: string, text: string) => `  ${what.padEnd(12)} ${text}`;
   const few = (counts: Readonly<Record<string, number>>, most: number) => {
@@ -162,6 +163,7 @@ function* describe(found: Inspection): Generator<string> {
     );
   }
   if (labels) yield* histogram(labels);
+  for (const note of notes) yield `  · ${note}`;
   for (const warning of warnings) yield `  ! ${warning}`;
 }
 

@@ -13,12 +13,19 @@ interface Output {
   write(text: string): unknown;
 }
 
+interface OpenTerminal {
+  /** What the command asked for; 0 if nothing. */
+  readonly code: number;
+  close(): void;
+}
+
 /** A terminal on these streams. The first Ctrl-C gives its signal; the second ends the process at once. */
-export function openTerminal({ out, err }: Streams, json: boolean): Terminal & { close(): void } {
+export function openTerminal({ out, err }: Streams, json: boolean): Terminal & OpenTerminal {
   const live = err.isTTY === true && !json;
   const abort = new AbortController();
   let open = false;
   let printedAt: number | undefined;
+  let code = 0;
   /** Takes the live line away, so that what comes next stands in its place. */
   const clear = () => {
     if (open) err.write("\r\x1b[K");
@@ -58,6 +65,12 @@ export function openTerminal({ out, err }: Streams, json: boolean): Terminal & {
     },
     record(value) {
       if (json) out.write(`${JSON.stringify(value)}\n`);
+    },
+    exit(asked) {
+      code = asked;
+    },
+    get code() {
+      return code;
     },
     close() {
       clear();

@@ -5,6 +5,7 @@ import { imageArchive } from "./archive.ts";
 import { imagenetDataset, isImagenet, npyDataset, npzDataset, rawDataset, rawEndings } from "./array-files.ts";
 import { storeEnding } from "./cache.ts";
 import { cifarFile, cifarFolder, isCifar } from "./cifar.ts";
+import { isPythonCifar, pythonCifar } from "./cifar-python.ts";
 import { imageFolder } from "./folder.ts";
 import { idxDataset } from "./idx-dataset.ts";
 import type { Loading } from "./loading.ts";
@@ -102,6 +103,15 @@ export const folderFormats: Readonly<Record<string, FolderFormat>> = {
     labels: ["coarse", "fine"],
     load: async function* (path, request) {
       return yield* framed(cifarFolder(path, await readdir(path), request.split, request.labels), request);
+    },
+  },
+  "cifar-python": {
+    summary: "CIFAR-10 or CIFAR-100 in the Python version",
+    matches: isPythonCifar,
+    options: imageOptions,
+    labels: ["coarse", "fine"],
+    load: async function* (path, request) {
+      return yield* framed(pythonCifar(path, await readdir(path), request.split, request.labels), request);
     },
   },
   imagenet: {

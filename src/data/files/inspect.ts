@@ -29,6 +29,8 @@ export interface Inspection {
   /** How many examples each class has. */
   readonly labels?: Readonly<Record<string, number>>;
   readonly recommended?: Recommendation;
+  /** What was done to the data when they were read. */
+  readonly notes: readonly string[];
   /** What may go wrong, each with what to do. */
   readonly warnings: readonly string[];
 }
@@ -60,7 +62,7 @@ export async function* inspect(dataset: LoadedDataset): AsyncGenerator<Progress,
     ...(labels && { labels }),
     ...(report.images && { recommended: recommend(report.images.sizes) }),
   };
-  return { ...inspection, warnings: [...report.notes, ...warningsOf(inspection)] };
+  return { ...inspection, notes: report.notes, warnings: warningsOf(inspection) };
 }
 
 const firstOf = (dataset: Dataset, count: number) =>
@@ -110,7 +112,7 @@ const near = (a: number, b: number) => a < b * closeness && b < a * closeness;
 /** Data sets below this are learnt by heart rather than learnt from. */
 const few = 1000;
 
-function warningsOf(found: Omit<Inspection, "warnings">): string[] {
+function warningsOf(found: Omit<Inspection, "warnings" | "notes">): string[] {
   const { size, shape, files, skipped, statistics: numbers, duplicates: repeated, searched, labels } = found;
   const { min, max, std, nonFinite } = numbers;
   const warnings: string[] = [];
