@@ -7,6 +7,8 @@ export interface Series {
   readonly x: ArrayLike<number>;
   readonly y: ArrayLike<number>;
   readonly dashed?: boolean;
+  /** Whether a dot stands at every point. Default false. */
+  readonly points?: boolean;
 }
 
 export interface PlotOptions {
@@ -94,6 +96,11 @@ export function linePlot(options: PlotOptions): string {
     text((margin.left + right) / 2, 20, title, 'text-anchor="middle" font-size="14"'),
     `<g clip-path="url(#inside)">`,
     ...series.map((one, i) => line(path(one), strokeOf(i, one.dashed))),
+    ...series.flatMap(({ x, y, points: dots = false }, i) =>
+      Array.from(dots ? x : [], (value, k) => [value, y[k]] as const)
+        .filter(([, value]) => shown(value))
+        .map(([a, b]) => `<circle cx="${px(a).toFixed(1)}" cy="${py(b).toFixed(1)}" r="3" fill="${colourOf(i)}"/>`),
+    ),
     "</g>",
     ...(series.length > 1 ? legend : []),
     "</svg>",
@@ -105,8 +112,10 @@ export function linePlot(options: PlotOptions): string {
 function strokeOf(i: number, dashed = false): string {
   const dashes = i >= colours.length ? "2 3" : dashed ? "6 4" : "";
   const dash = dashes === "" ? "" : ` stroke-dasharray="${dashes}"`;
-  return `stroke="${colours[i % colours.length]}" stroke-width="2"${dash}`;
+  return `stroke="${colourOf(i)}" stroke-width="2"${dash}`;
 }
+
+const colourOf = (i: number) => colours[i % colours.length];
 
 const escaped = (content: string) => content.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 

@@ -31,6 +31,7 @@ import {
   hashDataset,
   RunFolder,
   type Subject,
+  writePlot,
 } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { command, type Terminal, type Values } from "./command.ts";
@@ -40,7 +41,8 @@ import { type Chosen, describeFeatures, extractorFor, featureFlags, readFeatures
 import { loadData } from "./recipes.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { loadSource, type SourceFlags, sourceFlags, testSplit } from "./sources.ts";
-import { settingsOf } from "./sweep.ts";
+import { type Setting, settingsOf } from "./sweep.ts";
+import { type JudgedSetting, sweepPlots, sweepTable } from "./sweep-report.ts";
 import { weightFlags, whichCheckpoint } from "./weights.ts";
 
 const flags = {
@@ -56,7 +58,8 @@ const flags = {
     help: "How samples become bytes: edm rounds, adm truncates",
   },
   ...samplingFlags,
-  sweep: { type: "string", value: "NAME=V,V;…", help: "Evaluate under all these settings, such as guidance=1,2,3" },
+  sweep: { type: "string", value: "NAME=V,V;…", help: "Evaluate under all these settings, such as steps=5..40" },
+  plot: { type: "string", value: "NAME", help: "Plots of a sweep: every number over NFE, as NAME-kid.svg and so on" },
   ...weightFlags,
   ...sourceFlags,
   out: { type: "string", value: "FILE", help: "Add the numbers to this file of JSON lines; a run's eval.jsonl" },
@@ -71,6 +74,7 @@ export const evaluate = command({
   examples: [
     "eval runs/mnist",
     "eval runs/mnist --n 5000 --seeds 2 --sweep guidance=1,1.5,2",
+    'eval runs/mnist --sweep "sampler=heun,dpm++2m;steps=5..40" --plot sweep',
     "eval runs/mnist --checkpoint best --weights raw --metrics fd,kid",
     "eval pictures/ --reference photos/ --size 64 --features inception=inception.onnx",
   ],
@@ -112,7 +116,9 @@ async function evaluateRun(
   const out = flags.out ?? join(folder.path, "eval.jsonl");
   try {
     announce(against, terminal);
-    for (const sampling of settings) {
+    const swept: JudgedSetting[] = [];
+    for (const setting of settings) {
+      const { sampling } = setting;
       const request = {
         checkpoint,
         weights: flags.weights === "raw" ? ("params" as const) : ("ema" as const),
@@ -130,7 +136,12 @@ async function evaluateRun(
       const evaluation = await judge(subject, protocol, sets, labels, against, metrics, terminal);
       appendEvaluation(out, evaluation);
       report(evaluation, terminal);
+      swept.push({ setting, evaluation });
     }
+    if (flags.sweep !== undefined) for (const line of sweepTable(swept)) terminal.print(line);
+    if (flags.plot !== undefined)
+      for (const [name, svg] of Object.entries(sweepPlots(swept)))
+        for (const file of await writePlot(`${flags.plot}-${name}`, svg)) terminal.say(`wrote ${file}`);
     terminal.print(`Numbers and how they were made: ${out}`);
   } finally {
     await against.extractor.close();
@@ -138,11 +149,12 @@ async function evaluateRun(
 }
 
 /** The sampling of every setting, checked before anything is loaded. */
-function settingsFor(recipe: Recipe, flags: EvalFlags): Recipe["sampling"][] {
-  if (flags.sweep !== undefined) return settingsOf(recipe, flags.sweep, flags).map(({ sampling }) => sampling);
+function settingsFor(recipe: Recipe, flags: EvalFlags): Setting[] {
+  if (flags.sweep !== undefined) return settingsOf(recipe, flags.sweep, flags);
+  if (flags.plot !== undefined) throw new ConfigError("eval: --plot is of a sweep: give --sweep too.");
   const { sampling } = defineRecipe({ ...recipe, sampling: samplingOf(recipe, flags) }, "eval");
   samplingPlan(recipe, sampling);
-  return [sampling];
+  return [{ name: sampling.sampler, values: {}, sampling }];
 }
 
 async function evaluateSource(

@@ -1,8 +1,10 @@
 /** `ornstein explain`: what a recipe is, what it really optimises, and what it takes. */
+
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { compareObjectives, profileOf } from "../analysis/index.ts";
 import type { Dataset } from "../data/index.ts";
+import { ConfigError } from "../errors/index.ts";
 import {
   type Expense,
   expenseOf,
@@ -40,6 +42,8 @@ export const explain = command({
   async run(name, flags, terminal) {
     if (name === undefined) return list(terminal);
     const { recipe, dataset, facts } = await prepare(name, flags, terminal);
+    if (recipe.task === "classify")
+      throw new ConfigError("explain: the recipe is a classifier's, which has no weighting. Explain its denoiser's.");
     const expense = expenseOf(recipe, facts);
     for (const line of description(name, recipe, dataset, expense)) terminal.print(line);
     const objective = objectiveOf(recipe);

@@ -4,6 +4,7 @@ import { type LoadedDataset, loadDataset } from "../data/files/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import {
+  classifierRecipe,
   type DataFacts,
   defineRecipe,
   factsOf,
@@ -31,6 +32,11 @@ export const recipeFlags = {
 
 export type RecipeFlags = Values<typeof recipeFlags>;
 
+interface AskedFlags extends RecipeFlags {
+  /** "classifier" asks for the one that guides the recipe's models. */
+  readonly objective?: string;
+}
+
 /** What to train, with its data loaded and everything resolved. */
 export interface Prepared {
   readonly recipe: Recipe;
@@ -41,7 +47,7 @@ export interface Prepared {
 }
 
 /** The recipe that is asked for, before its data are seen. */
-export function askedRecipe(name: string, flags: RecipeFlags): { readonly recipe: Recipe; readonly seconds?: number } {
+export function askedRecipe(name: string, flags: AskedFlags): { readonly recipe: Recipe; readonly seconds?: number } {
   const { images, seconds } = flags.duration === undefined ? {} : readDuration(flags.duration);
   const start = readRecipe(name);
   const stretched = images === undefined ? start : lasting(start, images);
@@ -53,13 +59,14 @@ export function askedRecipe(name: string, flags: RecipeFlags): { readonly recipe
     ...flags.set,
   ];
   // Pixels are sized by the recipe; points have no size, whatever recipe they are given to.
-  const base: unknown = flags.data?.startsWith("points:") ? withoutSize(stretched) : stretched;
+  const sized = flags.data?.startsWith("points:") ? withoutSize(stretched) : stretched;
+  const base: unknown = flags.objective === "classifier" ? classifierRecipe(sized) : sized;
   const recipe = defineRecipe(assignments.reduce<unknown>(setField, base), whereOf(name));
   return { recipe, ...(seconds !== undefined && { seconds }) };
 }
 
 /** Reads a recipe, sets what the flags say, loads its data and resolves what depends on them. */
-export async function prepare(name: string, flags: RecipeFlags, terminal: Terminal): Promise<Prepared> {
+export async function prepare(name: string, flags: AskedFlags, terminal: Terminal): Promise<Prepared> {
   const { recipe, seconds } = askedRecipe(name, flags);
   const dataset = await loadData(recipe, terminal);
   return {

@@ -3,10 +3,11 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../errors/index.ts";
-import { defineRecipe, latentOf, samplingPlan } from "../recipe/index.ts";
+import { type ClassifierGuidance, defineRecipe, latentOf, samplingPlan } from "../recipe/index.ts";
 import { columnsOf, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
+import { openClassifier } from "./accuracy.ts";
 import { command } from "./command.ts";
 import { type DrawRunOptions, drawRun } from "./drawing.ts";
 import { reconstruct } from "./encoding.ts";
@@ -23,6 +24,7 @@ export const sample = command({
     "sample runs/mnist --class 7 --guidance 2 --steps 32 --out sevens.png",
     "sample runs/mnist --sampler ddim --option eta=0.5 --grid exponential",
     "sample runs/mnist --n 6 --interpolate 10",
+    "sample runs/mnist --classifier runs/guide --classifier-scale 2",
     'sample runs/mnist --sweep "sampler=heun,dpm++2m;steps=5,10,20"',
   ],
   flags: {
@@ -30,6 +32,12 @@ export const sample = command({
     seed: { type: "integer", default: 0, min: 0, help: "Sample i of a seed is the same at any --n" },
     class: { type: "integer", min: 0, help: "Class of all samples; each in turn if left out" },
     ...samplingFlags,
+    classifier: {
+      type: "string",
+      value: "RUN",
+      help: "Guide by this classifier: a run of train --objective classifier",
+    },
+    classifierScale: { type: "number", min: 0, help: "How strongly the classifier guides; 1 if left out" },
     interpolate: { type: "integer", min: 2, help: "Samples in a strip between two starts; --n is then strips" },
     encode: { type: "string", value: "SRC", help: "Turn examples (data: held-out ones) into noise and back" },
     sweep: {
@@ -45,17 +53,21 @@ export const sample = command({
     const folder = RunFolder.open(path ?? "");
     const { recipe, data } = folder.describe();
     const { n, seed, interpolate } = flags;
-    if (flags.class !== undefined && (!recipe.model.conditional || flags.class >= data.classes))
+    const guided = flags.classifier !== undefined;
+    if (flags.classifierScale !== undefined && !guided)
+      throw new ConfigError("sample: --classifier-scale needs --classifier, the run that guides.");
+    const labelled = recipe.model.conditional || guided;
+    if (flags.class !== undefined && (!labelled || flags.class >= data.classes))
       throw new ConfigError(
-        recipe.model.conditional
+        labelled
           ? `sample: --class must be below ${data.classes}, the number of classes; got ${flags.class}.`
-          : "sample: --class: the model was trained without labels. Leave it out.",
+          : "sample: --class: the model was trained without labels. Leave it out, or add --classifier.",
       );
     if (flags.guidance !== undefined && flags.guidance !== 1 && !recipe.model.conditional)
       throw new ConfigError("sample: --guidance: the model was trained without labels. Leave it out.");
     if (flags.encode !== undefined) {
-      if (interpolate !== undefined || flags.sweep !== undefined)
-        throw new ConfigError("sample: --encode goes with neither --interpolate nor --sweep (one of them).");
+      if (interpolate !== undefined || flags.sweep !== undefined || guided)
+        throw new ConfigError("sample: --encode goes with none of --interpolate, --sweep and --classifier.");
       const model = openModel(folder, flags);
       try {
         const count = Math.min(n, flags.batch ?? 16);
@@ -83,7 +95,9 @@ export const sample = command({
       try {
         const count = Math.min(n, flags.columns ?? 16);
         const label = flags.class === undefined ? {} : { label: () => flags.class };
-        const rows = await sweep(model, settings, { count, seed, ...label }, terminal);
+        const rows = await withGuide(flags, (guide) =>
+          sweep(model, settings, { count, seed, ...label, ...guide }, terminal),
+        );
         const out = flags.out ?? join(folder.path, "samples", `seed-${seed}-sweep.png`);
         mkdirSync(dirname(out), { recursive: true });
         const width = Math.max(...rows.map(({ name }) => name.length));
@@ -116,7 +130,7 @@ export const sample = command({
       return slerp(latentOf(seed, 2 * row, dims), latentOf(seed, 2 * row + 1, dims), weight, 1);
     };
     const count = n * strip;
-    const labelled = flags.class !== undefined || (interpolate !== undefined && recipe.model.conditional);
+    const chosen = flags.class !== undefined || (interpolate !== undefined && labelled);
     const options: DrawRunOptions = {
       count,
       seed,
@@ -125,11 +139,12 @@ export const sample = command({
       threads: flags.threads,
       device: flags.device as Device,
       ...(flags.batch !== undefined && { batch: flags.batch }),
-      ...(labelled && { label: (i: number) => flags.class ?? Math.floor(i / strip) % data.classes }),
+      ...(chosen && { label: (i: number) => flags.class ?? Math.floor(i / strip) % data.classes }),
       ...(interpolate !== undefined && { latent }),
       sampling,
     };
-    const { samples, evaluations, seconds } = await drawRun(folder, options, terminal);
+    const drawn = await withGuide(flags, (guide) => drawRun(folder, { ...options, ...guide }, terminal));
+    const { samples, evaluations, seconds } = drawn;
     const name = interpolate === undefined ? `seed-${seed}-n-${n}.png` : `seed-${seed}-strips-${n}.png`;
     const out = flags.out ?? join(folder.path, "samples", name);
     mkdirSync(dirname(out), { recursive: true });
@@ -143,3 +158,24 @@ export const sample = command({
     terminal.record({ out, count, seed, seconds, evaluations });
   },
 });
+
+/** Draws with the classifier that the flags name, or none, and closes it. */
+async function withGuide<T>(
+  { classifier: path, classifierScale: scale = 1, threads, device }: GuideFlags,
+  draw: (guide: { readonly towards?: ClassifierGuidance }) => Promise<T>,
+): Promise<T> {
+  if (path === undefined) return draw({});
+  const classifier = openClassifier(RunFolder.open(path), { threads, device: device as Device });
+  try {
+    return await draw({ towards: { classifier, scale } });
+  } finally {
+    await classifier.close();
+  }
+}
+
+interface GuideFlags {
+  readonly classifier: string | undefined;
+  readonly classifierScale: number | undefined;
+  readonly threads: number;
+  readonly device: string;
+}

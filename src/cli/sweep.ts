@@ -1,6 +1,13 @@
 /** Many ways to sample from the same starts, side by side. */
 import { ConfigError, unknownName } from "../errors/index.ts";
-import { defineRecipe, drawFrom, type Recipe, samplingPlan, type TrainedModel } from "../recipe/index.ts";
+import {
+  type DrawRequest,
+  defineRecipe,
+  drawFrom,
+  type Recipe,
+  samplingPlan,
+  type TrainedModel,
+} from "../recipe/index.ts";
 import { flagName, type Terminal } from "./command.ts";
 import { type SamplingFlags, samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { bar } from "./terminal.ts";
@@ -13,11 +20,14 @@ export interface Setting {
   readonly sampling: Recipe["sampling"];
 }
 
-/** All combinations of `sampler=heun,dpm++2m;steps=5,10;rho=3,7`, each checked; a name that is no flag is a solver's option. */
+/**
+ * All combinations of `sampler=heun,dpm++2m;steps=5..40;rho=3,7`, each checked; a name that is no flag is a solver's option.
+ * `5..40` is five values in equal ratios, whole where both ends are, and `5..40:5` every fifth.
+ */
 export function settingsOf(recipe: Recipe, text: string, flags: SamplingFlags): Setting[] {
   const axes = text.split(";").map((part) => {
     const [, name, list] = /^\s*([^=\s]+)\s*=\s*(.+)$/.exec(part) ?? [];
-    const values = list?.split(",").map((value) => value.trim()) ?? [];
+    const values = list?.split(",").flatMap((value) => expanded(value.trim())) ?? [];
     if (name === undefined || values.some((value) => value === ""))
       throw new ConfigError(`--sweep: must be NAME=VALUE,VALUE;NAME=…; got ${JSON.stringify(part)}.`);
     return { name, values };
@@ -35,6 +45,23 @@ export function settingsOf(recipe: Recipe, text: string, flags: SamplingFlags): 
     samplingPlan(recipe, sampling);
     return { name: Object.values(values).join(" "), values, sampling };
   });
+}
+
+/** A range as its values; anything else as it is. */
+function expanded(text: string): string[] {
+  const [, from, to, by] = /^(-?[\d.]+?)\.\.(-?[\d.]+)(?::([\d.]+))?$/.exec(text) ?? [];
+  if (from === undefined) return [text];
+  const [low, high, step] = [Number(from), Number(to), by === undefined ? undefined : Number(by)];
+  if (!(low < high) || (step !== undefined && !(step > 0)))
+    throw new ConfigError(`--sweep: a range must rise, such as 5..40 or 5..40:5; got ${JSON.stringify(text)}.`);
+  if (step !== undefined) {
+    const count = Math.floor((high - low) / step + 1e-9) + 1;
+    return Array.from({ length: count }, (_, i) => String(Number((low + i * step).toPrecision(12))));
+  }
+  const shares = [0, 0.25, 0.5, 0.75, 1];
+  const values = shares.map((s) => (low > 0 ? low * (high / low) ** s : low + s * (high - low)));
+  const whole = Number.isInteger(low) && Number.isInteger(high);
+  return [...new Set(values.map((value) => String(whole ? Math.round(value) : Number(value.toPrecision(4)))))];
 }
 
 function withValue(flags: SamplingFlags, [name, value]: readonly [string, string | number]): SamplingFlags {
@@ -60,7 +87,7 @@ export interface Swept extends Setting {
 export async function sweep(
   model: TrainedModel,
   settings: readonly Setting[],
-  request: { readonly count: number; readonly seed: number; readonly label?: (index: number) => number | undefined },
+  request: Omit<DrawRequest, "sampling">,
   terminal: Terminal,
 ): Promise<Swept[]> {
   const swept: Swept[] = [];

@@ -6,6 +6,7 @@ import { ConfigError } from "../errors/index.ts";
 import { expenseOf, objectiveOf, type Recipe, samplingPlan } from "../recipe/index.ts";
 import { type Ending, RunFolder, type TrainRunOptions, trainRun } from "../runs/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
+import { reportAccuracy } from "./accuracy.ts";
 import { command, type Flags, flagName, type Terminal } from "./command.ts";
 import { descriptionOf, loadData, prepare, readDuration, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, bar, duration } from "./terminal.ts";
@@ -29,10 +30,17 @@ export const train = command({
     "train edm --out runs/mnist",
     "train edm --data photos/ --set data.size=64 --duration 1M",
     "train points --data points:moons --duration 30s",
+    "train first-picture --objective classifier --duration 20k --out runs/guide",
     "train --resume --out runs/mnist",
   ],
   flags: {
     ...recipeFlags,
+    objective: {
+      type: "choice",
+      choices: ["denoiser", "classifier"],
+      default: "denoiser",
+      help: "classifier: one of noisy examples at the recipe's noise levels, for sample --classifier",
+    },
     out: { type: "string", value: "DIR", help: "Run folder; runs/00001-RECIPE and so on if left out" },
     ...runFlags,
     sheets: { type: "integer", default: 4, min: 0, help: "Sheets of samples on the way, besides the last" },
@@ -59,7 +67,7 @@ export const train = command({
       const { recipe } = folder.describe();
       if (flags.dryRun) return printRecipe(recipe, terminal);
       const dataset = await loadData(recipe, terminal);
-      await follow(folder, dataset, terminal, { ...options, ...(seconds !== undefined && { seconds }) });
+      await trained(folder, dataset, terminal, { ...options, ...(seconds !== undefined && { seconds }) });
       return;
     }
     if (name === undefined) throw new ConfigError("train: needs a RECIPE: a preset's name or a JSON file.");
@@ -71,9 +79,17 @@ export const train = command({
     samplingPlan(recipe);
     if (flags.dryRun) return printRecipe(recipe, terminal);
     const folder = RunFolder.create(out, descriptionOf(recipe, dataset));
-    await follow(folder, dataset, terminal, { ...options, ...(seconds !== undefined && { seconds }) });
+    await trained(folder, dataset, terminal, { ...options, ...(seconds !== undefined && { seconds }) });
   },
 });
+
+/** Trains, and says how well a classifier does. */
+async function trained(folder: RunFolder, dataset: Dataset, terminal: Terminal, options: FollowOptions): Promise<void> {
+  const { why } = await follow(folder, dataset, terminal, options);
+  const { recipe } = folder.describe();
+  const { threads = 0, device = "cpu" } = options;
+  if (recipe.task === "classify" && why !== "signal") await reportAccuracy(folder, terminal, { threads, device });
+}
 
 function printRecipe(recipe: Recipe, terminal: Terminal): void {
   terminal.print(JSON.stringify(recipe, null, 2));

@@ -3,9 +3,9 @@ import { ConfigError } from "../errors/index.ts";
 import { type Stream, stream } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { counted, solve } from "../sampling/index.ts";
-import { modifiedDenoiser } from "./modified.ts";
+import { type ClassifierGuidance, modifiedDenoiser } from "./modified.ts";
 import type { DataFacts, Recipe } from "./recipe.ts";
-import { samplingPlan } from "./sampling-plan.ts";
+import { samplingPlan, trainedLevels, usualLevels } from "./sampling-plan.ts";
 import { type TrainedModel, trainedModel } from "./trained.ts";
 
 /** What to draw. */
@@ -23,6 +23,8 @@ export interface DrawRequest {
   readonly sampling?: Recipe["sampling"];
   /** The unit noise that sample i starts from, in place of its own. */
   readonly latent?: (index: number) => Float64Array;
+  /** A classifier to guide by, towards each sample's class: of a model without labels too, and there each class in turn. */
+  readonly towards?: ClassifierGuidance;
 }
 
 export interface DrawOptions extends DrawRequest, CompileOptions {}
@@ -44,7 +46,7 @@ export async function* draw(
   recipe: Recipe,
   facts: DataFacts,
   params: Float32Array,
-  { count, seed, first, label, batch, sampling, latent, ...options }: DrawOptions,
+  { count, seed, first, label, batch, sampling, latent, towards, ...options }: DrawOptions,
 ): AsyncGenerator<Drawn, Float64Array, void> {
   const model = trainedModel(recipe, facts, params, options);
   const request = {
@@ -55,6 +57,7 @@ export async function* draw(
     ...(batch !== undefined && { batch }),
     ...(sampling && { sampling }),
     ...(latent && { latent }),
+    ...(towards && { towards }),
   };
   try {
     return yield* drawFrom(model, request);
@@ -66,14 +69,16 @@ export async function* draw(
 /** As {@link draw}, from a model that stays open. */
 export async function* drawFrom(
   model: TrainedModel,
-  { count, seed, first = 0, label, batch: asked, sampling = model.recipe.sampling, latent }: DrawRequest,
+  { count, seed, first = 0, label, batch: asked, sampling = model.recipe.sampling, latent, towards }: DrawRequest,
 ): AsyncGenerator<Drawn, Float64Array, void> {
   const { dims, classes } = model;
   const batch = Math.min(asked ?? 64, count);
   const { spec, sigmas, startStd } = samplingPlan(model.recipe, sampling);
   const { temperature = 1 } = sampling;
   const samples = new Float64Array(count * dims);
-  const labelOf = label ?? ((i: number) => (classes > 0 ? i % classes : undefined));
+  const known = towards ? towards.classifier.facts.classes : classes;
+  const labelOf = label ?? ((i: number) => (known > 0 ? i % known : undefined));
+  if (towards) checkGuide(model, towards);
   const callsBefore = model.calls;
   for (let start = 0; start < count; start += batch) {
     const indices = Array.from({ length: batch }, (_, i) => first + start + i);
@@ -84,7 +89,9 @@ export async function* drawFrom(
     for (const [row, i] of indices.entries()) if (latent && wanted(i)) x.set(latent(i), row * dims);
     for (let i = 0; i < x.length; i++) x[i] *= temperature * startStd;
     const labels = indices.map((i) => (wanted(i) ? labelOf(i) : undefined));
-    const denoise = counted(await modifiedDenoiser(model, labels, sampling));
+    const told = classes > 0 ? labels : towards ? labels.map(() => undefined) : labels;
+    const guide = towards && { ...towards, labels };
+    const denoise = counted(await modifiedDenoiser(model, told, sampling, guide));
     let last = x;
     const handed =
       spec.type === "ancestral" ? { noise, varianceOutput: learnedVariance(model, batch, sampling) } : { noise };
@@ -101,6 +108,20 @@ export async function* drawFrom(
     samples.set(last.subarray(0, Math.min(batch, count - start) * dims), start * dims);
   }
   return samples;
+}
+
+/** A classifier must have learnt from examples of the same kind, and at the noise levels where it is asked. */
+function checkGuide({ facts, classes, recipe }: TrainedModel, { classifier }: ClassifierGuidance): void {
+  const own = classifier.facts;
+  if (own.shape.join() !== facts.shape.join() || (classes > 0 && own.classes !== classes))
+    throw new ConfigError(
+      `classifier: knows ${own.classes} classes of [${own.shape}] (the model's examples are [${facts.shape}]${classes > 0 ? `, in ${classes} classes` : ""}).`,
+    );
+  const [known, asked] = [trainedLevels(classifier.recipe), usualLevels(recipe)];
+  if (known.min > asked.sigmaMin * 1.000001 || known.max < asked.sigmaMax / 1.000001)
+    throw new ConfigError(
+      `classifier: was trained at noise levels ${known.min} to ${known.max} (the model samples from ${asked.sigmaMax} to ${asked.sigmaMin}). Train it on the run's own recipe.`,
+    );
 }
 
 /** The variance output of the call that the sampler has just made. */

@@ -10,7 +10,12 @@ export interface Estimate {
 }
 
 /** Refuses examples of another shape than the model takes, or more of them than there are. */
-export function checkExamples(where: string, { facts }: TrainedModel, dataset: Dataset, count: number): void {
+export function checkExamples(
+  where: string,
+  { facts }: Pick<TrainedModel, "facts">,
+  dataset: Dataset,
+  count: number,
+): void {
   if (dataset.shape.join() !== facts.shape.join())
     throw new ConfigError(`${where}: examples are [${dataset.shape}] (the model takes [${facts.shape}]).`);
   if (count > dataset.size)

@@ -6,11 +6,20 @@ export {
   boundForm,
   type Visit,
 } from "./bound-form.ts";
+export {
+  type AccuracyAt,
+  type AccuracyRequest,
+  classifierAccuracy,
+  classifierRecipe,
+  type TrainedClassifier,
+  trainedClassifier,
+} from "./classifier.ts";
 export { type Drawn, type DrawOptions, type DrawRequest, draw, drawFrom, latentOf } from "./draw.ts";
 export { decode, type EncodeOptions, encode } from "./encode.ts";
 export type { Estimate } from "./examples.ts";
 export { type Expense, expenseOf, type MeasureOptions, measureSpeed, type Speed } from "./expense.ts";
 export { lasting } from "./lasting.ts";
+export type { ClassifierGuidance } from "./modified.ts";
 export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";
 export {
   type DataFacts,

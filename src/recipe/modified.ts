@@ -3,6 +3,7 @@ import { discreteSchedule, noiseSchedule } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import {
   classifierFree,
+  classifierGuided,
   clipped,
   type Denoise,
   type DenoiseBoth,
@@ -12,22 +13,36 @@ import {
   linearScale,
 } from "../sampling/index.ts";
 import type { BatchLabels } from "../training/index.ts";
+import type { TrainedClassifier } from "./classifier.ts";
 import type { Recipe } from "./recipe.ts";
 import type { TrainedModel } from "./trained.ts";
 
 /** Up to this many images a batch of twice the size is faster than two batches. */
 const mostDoubled = 32;
 
+/** A classifier that leads samples towards its classes. */
+export interface ClassifierGuidance {
+  readonly classifier: TrainedClassifier;
+  /** How strongly: 1 is Bayes' rule. */
+  readonly scale: number;
+}
+
 /**
  * D for a batch of labels, as `sampling` says: the network's answer, guided, then its noise scaled, then clipped.
+ * `towards` adds a classifier's gradient, and the classes it is for.
  * @throws ConfigError for labels or guidance of a model without labels.
  */
 export async function modifiedDenoiser(
   model: TrainedModel,
   labels: BatchLabels,
   { guidance, clip, threshold, epsilonScale }: Recipe["sampling"],
+  towards?: ClassifierGuidance & { readonly labels: BatchLabels },
 ): Promise<Denoise> {
   let denoise = await guided(model, labels, typeof guidance === "number" ? { scale: guidance } : guidance);
+  if (towards) {
+    const classifier = await towards.classifier.classifier(labels.length);
+    denoise = classifierGuided(denoise, classifier.gradient(towards.labels), towards.scale);
+  }
   if (epsilonScale !== undefined) denoise = epsilonScaled(denoise, epsilonScaleOf(model.recipe, epsilonScale));
   if (threshold !== undefined) return dynamicallyThresholded(denoise, { samples: labels.length, quantile: threshold });
   return clip ? clipped(denoise) : denoise;

@@ -13,6 +13,20 @@ const counts = z.array(count).min(1);
 const auxiliary = z.enum(["standard", "skip", "residual"]);
 const common = optional({ outChannels: count, dropout: share });
 
+const adm = {
+  modelChannels: count,
+  channelMult: z.array(positive).min(1),
+  numResBlocks: count,
+  attentionDownsampleFactors: z.array(count),
+  channelsPerHead: count,
+  heads: count,
+  resblockUpdown: z.boolean(),
+  convResample: z.boolean(),
+  scaleShiftNorm: z.boolean(),
+  newAttentionOrder: z.boolean(),
+  groups: count,
+};
+
 export const networkSchema = z.discriminatedUnion("type", [
   member("song-unet", {
     ...common,
@@ -42,19 +56,12 @@ export const networkSchema = z.discriminatedUnion("type", [
   }),
   member("adm-unet", {
     ...common,
-    ...optional({
-      modelChannels: count,
-      channelMult: z.array(positive).min(1),
-      numResBlocks: count,
-      attentionDownsampleFactors: z.array(count),
-      channelsPerHead: count,
-      heads: count,
-      resblockUpdown: z.boolean(),
-      convResample: z.boolean(),
-      scaleShiftNorm: z.boolean(),
-      newAttentionOrder: z.boolean(),
-      groups: count,
-    }),
+    ...optional(adm),
+  }),
+  /** For classifiers. */
+  member("adm-encoder", {
+    ...common,
+    ...optional({ ...adm, pool: z.enum(["adaptive", "attention", "spatial", "spatial-v2"]) }),
   }),
   member("mlp", {
     ...common,

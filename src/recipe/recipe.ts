@@ -37,6 +37,8 @@ export const modelSchema = z.strictObject({
 });
 
 export const recipeSchema = z.strictObject({
+  /** "classify" trains a classifier of noisy examples, for guidance, at the objective's noise levels; a denoiser if left out. */
+  task: z.exactOptional(z.literal("classify")),
   data: dataSchema,
   model: modelSchema,
   objective: objectiveSchema,
@@ -81,13 +83,20 @@ export interface DataFacts {
 }
 
 /** The model that a recipe makes for data of a shape. */
-export function modelOf({ data, model, objective }: Recipe, { shape, classes }: DataFacts): ModelSpec {
+export function modelOf({ task, data, model, objective }: Recipe, { shape, classes }: DataFacts): ModelSpec {
+  if (task === "classify" && classes < 2)
+    throw new ConfigError("task: classify needs labelled data with two classes or more. Give other data.");
+  if (task === "classify" && (model.conditional || objective.variance))
+    throw new ConfigError(
+      "task: a classifier is not told the class and has no variance: leave objective.variance out and set model.conditional to false.",
+    );
   if (model.conditional && classes === 0)
     throw new ConfigError("model.conditional: the data has no labels. Set it to false, or give labelled data.");
   return {
     network: model.network,
     shape,
     classes: model.conditional ? classes : 0,
+    ...(task === "classify" && { classifies: classes }),
     patch: model.patch,
     ...(objective.variance && { variance: true }),
     ...(data.augment && { augment: augmentPipe(data.augment, shape).labelSize }),

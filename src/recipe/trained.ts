@@ -1,4 +1,5 @@
 /** A trained model at work: its parameters, what they mean, and its network compiled for the batches that are asked for. */
+import { ConfigError } from "../errors/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { compileDenoiser, type Denoiser } from "../training/index.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
@@ -25,6 +26,10 @@ export function trainedModel(
   options: CompileOptions = {},
 ): TrainedModel {
   const spec = modelOf(recipe, facts);
+  if (spec.classifies !== undefined)
+    throw new ConfigError(
+      "model: the run is a classifier's, which cannot denoise. It guides others: sample RUN --classifier.",
+    );
   const { precondition } = objectiveOf(recipe);
   const compiled = new Map<number, Promise<Denoiser>>();
   const ready: Denoiser[] = [];

@@ -118,6 +118,8 @@ async function* trainLocked(
       step: trainer.step,
     } as const;
   };
+  // A classifier has no samples to show.
+  const shows = recipe.task === undefined;
   const share = () => Math.min(1, Math.max(trainer.images / total, since(started) / seconds));
   const ending = (): Ending | undefined =>
     trainer.images >= total ? "complete" : signal?.aborted ? "signal" : since(started) >= seconds ? "time" : undefined;
@@ -150,7 +152,7 @@ async function* trainLocked(
       }
       if (since(saved.at) >= checkpointEvery) yield save();
       const sheet = (at: number) => Math.floor((sheets + 1) * at);
-      if (sheet(share()) > sheet(shareBefore) && !ending()) {
+      if (shows && sheet(share()) > sheet(shareBefore) && !ending()) {
         yield {
           type: "samples",
           path: await samplesOf(folder, recipe, trainer, compileOptions),
@@ -162,7 +164,7 @@ async function* trainLocked(
     if (trainer.step !== saved.step) yield save();
     const why = ending() ?? "signal";
     const { step, images } = trainer;
-    if (why !== "signal")
+    if (shows && why !== "signal")
       yield { type: "samples", path: await samplesOf(folder, recipe, trainer, compileOptions), images };
     yield { type: "done", step, images, why };
   } finally {

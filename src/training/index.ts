@@ -1,3 +1,4 @@
+export { type Classifier, type ClassifierOptions, compileClassifier, logProbability } from "./classifier.ts";
 export {
   type Coupling,
   type CouplingSetting,

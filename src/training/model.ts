@@ -1,6 +1,6 @@
 /** A model: a network, and the examples it is for. */
 import { ConfigError } from "../errors/index.ts";
-import { type Expr, input, lift, split } from "../graph/index.ts";
+import { type Expr, input, lift, showShape, split } from "../graph/index.ts";
 import { createScope, type NetworkConfig, type NoiseInput, network, type Parameter } from "../nn/index.ts";
 
 /** Everything that decides a network's parameters. */
@@ -16,6 +16,8 @@ export interface ModelSpec {
   readonly variance?: boolean;
   /** Numbers that tell the network what augmentation did to an image; not told if left out. */
   readonly augment?: number;
+  /** Classes that the network tells apart, for a classifier of noisy examples, whose output is a logit for each. */
+  readonly classifies?: number;
 }
 
 /** F(c_in x; c_noise, label) as a graph, with what it is made of. */
@@ -43,13 +45,23 @@ export interface ModelInputs {
 export function buildModel(spec: ModelSpec, { x, noise, labels, augment }: ModelInputs, training: boolean): ModelGraph {
   const scope = createScope({ training });
   const tiled = spec.patch > 1 ? spaceToDepth(x, spec.patch) : x;
-  const outputs = spec.variance ? { outChannels: 2 * tiled.shape[1] } : {};
+  const outChannels = spec.classifies ?? (spec.variance ? 2 * tiled.shape[1] : undefined);
+  const outputs = outChannels === undefined ? {} : { outChannels };
   const told = spec.augment ? { augment: augment ?? lift(0).expand([x.shape[0], spec.augment]) } : {};
   const inputs = { x: tiled, noise, ...(labels && { labels }), ...told };
   const raw = network(scope, inputs, { ...spec.network, ...outputs });
+  if (spec.classifies !== undefined)
+    return { output: logitsOf(raw, spec.classifies), parameters: scope.parameters, uniforms: scope.noises };
   const whole = spec.patch > 1 ? depthToSpace(raw, spec.patch) : raw;
   const [output, variance] = spec.variance ? split(whole, [x.shape[1], x.shape[1]], 1) : [whole];
   return { output, ...(variance && { variance }), parameters: scope.parameters, uniforms: scope.noises };
+}
+
+function logitsOf(output: Expr, classes: number): Expr {
+  if (output.shape.length === 2 && output.shape[1] === classes) return output;
+  throw new ConfigError(
+    `model.network: makes ${showShape(output.shape)} of a batch (a classifier needs ${classes} numbers for each example). Take adm-encoder for images, mlp for points.`,
+  );
 }
 
 /** Input nodes of a model for a batch. */

@@ -2,12 +2,13 @@
  * One update as graphs. Every objective is a weighted squared error of the network's output F against a target that is
  * a combination of image and noise; the per-sample coefficients come from the recipe, computed in float64:
  *   L = mean over samples of  weight · mean over elements of (F(c_in (x + σ̃ ε); c_noise) − (targetX x + targetNoise ε))².
- * Stable targets add "shift" to the target. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
+ * A classifier's loss is the cross-entropy of its logits instead. Stable targets add "shift" to the target. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
  */
 import { ConfigError } from "../errors/index.ts";
 import { type Expr, input, sameShape, showShape } from "../graph/index.ts";
 import { flatGradient, flatten, type NoiseInput, type Parameter, parameterCount } from "../nn/index.ts";
 import { type CompileOptions, compile, compileStateful, type Feeds, type StatefulProgram } from "../runtime/index.ts";
+import { logProbability } from "./classifier.ts";
 import { clipScale, globalNorm } from "./gradient.ts";
 import { buildModel, type ModelSpec, modelInputs } from "./model.ts";
 import { type AdamState, adam, adamRates, type OptimizerSpec } from "./optimizer.ts";
@@ -70,6 +71,8 @@ function lossGraph({ model, microBatch, perturbed = false, shifted = false }: Up
   const noisy = inputs.x.mul(perSample("inX")).add(seen.mul(perSample("inNoise")));
   const augment = model.augment ? { augment: input("augment", [microBatch, model.augment]) } : {};
   const { output, variance, parameters, uniforms } = buildModel(model, { ...inputs, ...augment, x: noisy }, true);
+  if (model.classifies !== undefined)
+    return { losses: crossEntropy(output, input("answers", output.shape)), parameters, uniforms };
   if (!sameShape(output.shape, noisy.shape))
     throw new ConfigError(
       `model.network: makes ${showShape(output.shape)} out of ${showShape(noisy.shape)} (the same expected). Leave outChannels out.`,
@@ -85,6 +88,11 @@ function lossGraph({ model, microBatch, perturbed = false, shifted = false }: Up
   if (!variance) return { losses: squared, parameters, uniforms };
   const bound = varianceLoss(inputs.x, output.sub(own), variance, varianceInputs(microBatch, model.shape.length));
   return { losses: squared.add(bound), parameters, uniforms };
+}
+
+/** −ln softmax(logits)[answer] of each row, in nats; answers are one-hot. */
+function crossEntropy(logits: Expr, answers: Expr): Expr {
+  return logProbability(logits, answers).neg();
 }
 
 /** The new state and the gradient's norm, from a flat gradient. */

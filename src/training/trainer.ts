@@ -221,7 +221,8 @@ function checkTarget({ target, augment, objective }: TrainerSpec): void {
     );
 }
 
-function checkData({ shape, classes }: ModelSpec, dataset: Dataset): void {
+function checkData({ shape, classes: told, classifies }: ModelSpec, dataset: Dataset): void {
+  const classes = classifies ?? told;
   if (dataset.shape.join() !== shape.join())
     throw new ConfigError(`data: examples of ${dataset.name} are [${dataset.shape}] (the model takes [${shape}]).`);
   const labels = dataset.classes?.length ?? 0;
@@ -262,15 +263,19 @@ function feedsOf(
   const feeds: Feeds = {
     x,
     ...noises,
+    ...(model.classifies !== undefined
+      ? { answers: oneHot(Array.from(labels ?? []), model.classifies, size) }
+      : {
+          targetX: column((c) => c.targetX),
+          targetNoise: column((c) => c.targetNoise),
+          weight: column((c) => c.weight),
+        }),
     ...Object.fromEntries(uniforms.map(({ name, shape }) => [name, dropoutUniforms(seed, name, position, shape)])),
     ...(model.classes > 0 && { labels: oneHot(kept, model.classes, size) }),
     ...(model.augment && augment && { augment }),
     inX: column((c) => c.inX),
     inNoise: column((c) => c.inNoise),
     cNoise: column((c) => c.cNoise),
-    targetX: column((c) => c.targetX),
-    targetNoise: column((c) => c.targetNoise),
-    weight: column((c) => c.weight),
     ...(model.variance && varianceFeeds(all.flatMap(({ variance }) => variance ?? []))),
   };
   return {

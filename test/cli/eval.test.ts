@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -54,6 +54,18 @@ describe("a run", () => {
       }
       assert.ok(cautions.some((text: string) => /kernel distance/.test(text)));
     }
+  });
+
+  test("a sweep ends in a table, and plots of every number over evaluations", async () => {
+    cpSync(at("run"), at("swept"), { recursive: true });
+    const sweep = ["--sweep", "sampler=euler,heun;steps=2..6:2", "--plot", at("swept", "plot")];
+    const { code, stdout, stderr } = await inProcess(["eval", at("swept"), "--n", "20", "--seeds", "1", ...sweep]);
+    assert.equal(code, 0, stderr);
+    const rows = [...stdout.matchAll(/^(euler|heun) (\d) +(\d+) /gm)].map(([, ...cells]) => cells.join(" "));
+    assert.deepEqual(rows, ["euler 2 2", "euler 4 4", "euler 6 6", "heun 2 3", "heun 4 7", "heun 6 11"]);
+    const plot = readFileSync(at("swept", "plot-kid.svg"), "utf8");
+    assert.equal(plot.match(/<circle/g)?.length, 6);
+    assert.match(plot, /NFE/);
   });
 
   test("keeps its samples: the same again draws nothing, and more draws the rest", async () => {

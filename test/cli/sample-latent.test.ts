@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { samplingFlags, samplingOf } from "../../src/cli/sampling-flags.ts";
+import { settingsOf } from "../../src/cli/sweep.ts";
 import { preset } from "../../src/recipe/index.ts";
 import { inProcess, tinyRun } from "./command-line.ts";
 
@@ -52,13 +53,27 @@ test("a sweep draws under every setting and counts evaluations", async () => {
   );
 });
 
+/** No flag given. */
+const none = Object.fromEntries(
+  Object.entries(samplingFlags).map(([name, { type }]) => [
+    name,
+    type === "strings" ? [] : type === "boolean" ? false : undefined,
+  ]),
+) as unknown as Parameters<typeof samplingOf>[1];
+
+test("ranges of a sweep are values in equal ratios, or in equal steps", () => {
+  const recipe = preset("edm");
+  const resolved = { ...recipe, data: { ...recipe.data, sigmaData: 0.5 } };
+  const swept = (text: string) => settingsOf(resolved, text, none).map(({ values }) => Object.values(values)[0]);
+  assert.deepEqual(swept("steps=5..40"), [5, 8, 14, 24, 40]);
+  assert.deepEqual(swept("rho=3..243"), [3, 9, 27, 81, 243]);
+  assert.deepEqual(swept("steps=5..40:10"), [5, 15, 25, 35]);
+  assert.deepEqual(swept("churn=0..40"), [0, 10, 20, 30, 40]);
+  assert.deepEqual(swept("guidance=1,1.5..2:0.25"), [1, 1.5, 1.75, 2]);
+  assert.throws(() => swept("steps=9..3"), /a range must rise/);
+});
+
 test("flags become fields of the recipe's sampling", () => {
-  const none = Object.fromEntries(
-    Object.entries(samplingFlags).map(([name, { type }]) => [
-      name,
-      type === "strings" ? [] : type === "boolean" ? false : undefined,
-    ]),
-  ) as unknown as Parameters<typeof samplingOf>[1];
   const edm = { ...preset("edm"), data: { ...preset("edm").data, sigmaData: 0.5 } };
   const of = (flags: Partial<typeof none>) => samplingOf(edm, { ...none, ...flags });
   assert.deepEqual(of({}), edm.sampling);
@@ -96,7 +111,7 @@ describe("what cannot be drawn is refused with the reason", () => {
     "too few steps": [["--sampler", "dpm-fast", "--steps", "1"], /dpm-fast needs at least 2 steps; got 1/],
     "a sweep of nothing": [["--sweep", "steps"], /--sweep: must be NAME=VALUE,VALUE/],
     "a sweep with one setting that cannot be": [["--sweep", "steps=1,2;sampler=dpm-fast"], /at least 2 steps; got 1/],
-    "encoding and a sweep": [["--encode", "data", "--sweep", "steps=1,2"], /--encode goes with neither/],
+    "encoding and a sweep": [["--encode", "data", "--sweep", "steps=1,2"], /--encode goes with none of/],
     "encoding data of another shape": [["--encode", "mnist:test", "--n", "2"], /\[1,28,28\] \(the model takes \[2\]\)/],
     "an interval without a weight": [["--guidance-interval", "1,2"], /need --guidance, its weight/],
     "guidance without labels": [["--guidance", "2"], /trained without labels/],
