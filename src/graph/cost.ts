@@ -62,6 +62,7 @@ const work: { readonly [K in OpName]: Work<K> } = {
   tanh: each,
   sigmoid: each,
   silu: each,
+  siluSlope: each,
   cast: none,
   detach: none,
   reduceSum: perInput(1),
@@ -84,8 +85,9 @@ const work: { readonly [K in OpName]: Work<K> } = {
   softmax: perInput(5),
   // Sum, difference, square, sum, product.
   rowAffine: (y) => ({ flops: 2 * size(y) }),
-  normalize: perInput(5),
-  inverseStd: perInput(4),
+  rowDot: perInput(2),
+  groupNormalize: perInput(5),
+  groupInverseStd: perInput(4),
 };
 
 const bytesOf = (x: Expr) => size(x) * { float32: 4, int64: 8, bool: 1 }[x.dtype];

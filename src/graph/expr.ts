@@ -21,6 +21,12 @@ export interface ConvAttrs {
   readonly groups: number;
 }
 
+/** Whose mean and variance count: channels in equal runs, together with all positions. */
+export interface GroupAttrs {
+  readonly groups: number;
+  readonly eps: number;
+}
+
 /** Every primitive and its attributes. Adding a line here makes the compiler ask for its four rules. */
 export interface OpAttrs {
   input: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
@@ -48,6 +54,8 @@ export interface OpAttrs {
   tanh: None;
   sigmoid: None;
   silu: None;
+  /** The derivative of silu. */
+  siluSlope: None;
   cast: { readonly dtype: DType };
   /** The same values, through which no gradient flows. */
   detach: None;
@@ -73,10 +81,12 @@ export interface OpAttrs {
   softmax: None;
   /** x · scale + shift, with one scale and shift for each run of trailing elements: their trailing axes have size 1. */
   rowAffine: None;
-  /** (x − mean) / √(variance + eps) over the axes from `axis` on. */
-  normalize: { readonly axis: number; readonly eps: number };
-  /** 1 / √(variance + eps) over the axes from `axis` on, which are kept as size 1. */
-  inverseStd: { readonly axis: number; readonly eps: number };
+  /** Sum of products over the axes from `axis` on, which are kept as size 1. */
+  rowDot: { readonly axis: number };
+  /** (x − mean) / √(variance + eps) over each of `groups` runs of channels of an image [B, C, …]. */
+  groupNormalize: GroupAttrs;
+  /** 1 / √(variance + eps) of a channel's group: [B, C, 1, …]. */
+  groupInverseStd: GroupAttrs;
 }
 export type OpName = keyof OpAttrs;
 
@@ -270,10 +280,14 @@ export class Expr<K extends OpName = OpName> {
   rowAffine(scale: Expr, shift: Expr): Expr {
     return new Expr("rowAffine", {}, [this, scale, shift]);
   }
-  /** (x − mean) / √(variance + eps) over all axes from `axis` on. */
-  normalize(axis: number, eps: number): Expr {
-    const [from] = normalizeAxes("normalize", [axis], this.shape.length);
-    return new Expr("normalize", { axis: from, eps }, [this]);
+  /** Σ this · y over the axes from `axis` on, kept as size 1. */
+  rowDot(y: Expr, axis: number): Expr {
+    const [from] = normalizeAxes("rowDot", [axis], this.shape.length);
+    return new Expr("rowDot", { axis: from }, [this, y]);
+  }
+  /** (x − mean) / √(variance + eps) over each of `groups` runs of channels of this [B, C, …]. */
+  groupNormalize(groups: number, eps: number): Expr {
+    return new Expr("groupNormalize", { groups, eps }, [this]);
   }
 }
 

@@ -27,8 +27,7 @@ export function groupNorm(
   if (c % groups !== 0) throw new GraphError(`groupNorm: ${c} channels do not divide into ${groups} groups.`);
   const one = rest.map(() => 1);
   const perRow = (values: Expr) => values.reshape([1, c, ...one]).expand([b, c, ...one]);
-  const normalized = x.reshape([b, groups, -1]).normalize(2, eps).reshape(x.shape);
-  return normalized.rowAffine(perRow(weight), perRow(bias));
+  return x.groupNormalize(groups, eps).rowAffine(perRow(weight), perRow(bias));
 }
 
 /**
@@ -42,7 +41,7 @@ export function attention(q: Expr, k: Expr, v: Expr): Expr {
 
 /** Multiplies by 0 or 1 / (1 − rate); `uniform` holds a draw from [0, 1) for each element. */
 export const dropout = (x: Expr, uniform: Expr, rate: number): Expr =>
-  rate === 0 ? x : uniform.less(rate).where(0, x.mul(1 / (1 - rate)));
+  rate === 0 ? x : x.mul(uniform.less(rate).where(0, 1 / (1 - rate)));
 
 /** Rows of `table` [n, d] for int64 labels; a label outside 0 … n−1 gives zeros. */
 export const embedding = (labels: Expr, table: Expr): Expr => labels.oneHot(table.shape[0]).matmul(table);

@@ -63,11 +63,13 @@ function checkConv(op: string, channels: number, filter: Shape, groups: number):
     throw new GraphError(`${op}: ${channels} channels in ${groups} groups do not fit filters ${show(filter)}.`);
 }
 
-function statistics(op: OpName): Infer<"normalize" | "inverseStd"> {
-  return (inputs, { axis }) => {
+function statistics(op: OpName): Infer<"groupNormalize" | "groupInverseStd"> {
+  return (inputs, { groups }) => {
     expectInputs(op, inputs, ["float32"]);
     const { shape } = inputs[0];
-    return float(op === "normalize" ? shape : shape.map((size, i) => (i >= axis ? 1 : size)));
+    if (shape.length < 2 || shape[1] % groups !== 0)
+      throw new GraphError(`${op}: the channels of ${show(shape)} do not divide into ${groups} groups.`);
+    return float(op === "groupNormalize" ? shape : shape.map((size, i) => (i >= 2 ? 1 : size)));
   };
 }
 
@@ -112,6 +114,7 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
   tanh: unary("tanh"),
   sigmoid: unary("sigmoid"),
   silu: unary("silu"),
+  siluSlope: unary("siluSlope"),
   cast: ([x], { dtype }) => ({ shape: x.shape, dtype }),
   detach: unary("detach"),
   reduceSum: reduction("reduceSum"),
@@ -229,8 +232,14 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
       );
     return float(x);
   },
-  normalize: statistics("normalize"),
-  inverseStd: statistics("inverseStd"),
+  rowDot: (inputs, { axis }) => {
+    expectInputs("rowDot", inputs, ["float32", "float32"]);
+    const [a, b] = inputs.map((x) => x.shape);
+    if (!sameShape(a, b)) throw new GraphError(`rowDot: shapes differ: ${show(a)} and ${show(b)}.`);
+    return float(a.map((size, i) => (i >= axis ? 1 : size)));
+  },
+  groupNormalize: statistics("groupNormalize"),
+  groupInverseStd: statistics("groupInverseStd"),
 };
 
 /** Applies the op's rule. */

@@ -100,9 +100,10 @@ function eachTap(
     }
 }
 
-/** Mean and 1/std of each run of `n` elements. */
-function statistics(x: Float64Array, n: number, eps: number): { mean: number; inverse: number }[] {
-  return Array.from({ length: x.length / n }, (_, i) => {
+/** Mean and 1/std of each of so many runs of equal length. */
+function statistics(x: Float64Array, runs: number, eps: number): { mean: number; inverse: number }[] {
+  const n = x.length / runs;
+  return Array.from({ length: runs }, (_, i) => {
     const run = x.subarray(i * n, (i + 1) * n);
     const mean = run.reduce((a, b) => a + b, 0) / n;
     const variance = run.reduce((a, b) => a + (b - mean) ** 2, 0) / n;
@@ -141,6 +142,7 @@ export const reference: { readonly [K in OpName]: Reference<K> } = {
   tanh: unary(Math.tanh),
   sigmoid: unary(sigmoid),
   silu: unary((x) => x * sigmoid(x)),
+  siluSlope: unary((x) => sigmoid(x) * (1 + x * sigmoid(-x))),
   cast: ([x], { dtype }) =>
     dtype === "int64" ? x.map(Math.trunc) : dtype === "bool" ? x.map((v) => Number(v !== 0)) : x,
   detach: ([x]) => x,
@@ -254,13 +256,23 @@ export const reference: { readonly [K in OpName]: Reference<K> } = {
     const n = x.length / scale.length;
     return x.map((v, i) => v * scale[Math.floor(i / n)] + shift[Math.floor(i / n)]);
   },
-  normalize: ([x], { axis, eps }, _, [{ shape }]) => {
-    const n = sizeOf(shape.slice(axis));
-    const runs = statistics(x, n, eps);
+  rowDot: ([a, b], _, y) => {
+    const out = new Float64Array(sizeOf(y.shape));
+    const n = a.length / out.length;
+    a.forEach((value, i) => {
+      out[Math.floor(i / n)] += value * b[i];
+    });
+    return out;
+  },
+  groupNormalize: ([x], { groups, eps }, _, [{ shape }]) => {
+    const runs = statistics(x, shape[0] * groups, eps);
+    const n = x.length / runs.length;
     return x.map((v, i) => (v - runs[Math.floor(i / n)].mean) * runs[Math.floor(i / n)].inverse);
   },
-  inverseStd: ([x], { axis, eps }, _, [{ shape }]) =>
-    Float64Array.from(statistics(x, sizeOf(shape.slice(axis)), eps), ({ inverse }) => inverse),
+  groupInverseStd: ([x], { groups, eps }, y, [{ shape }]) => {
+    const runs = statistics(x, shape[0] * groups, eps);
+    return Float64Array.from({ length: sizeOf(y.shape) }, (_, i) => runs[Math.floor((i * groups) / shape[1])].inverse);
+  },
 };
 
 /** The values of `outputs`, in float64, given a value for each input by name. */

@@ -11,14 +11,15 @@ type Vjp<K extends OpName> = (
   attrs: OpAttrs[K],
 ) => readonly (Expr | undefined)[];
 
-/** Number of elements of the axes from `axis` on. */
-const tail = (x: Expr, axis: number) => x.shape.slice(axis).reduce((n, size) => n * size, 1);
+/** Σ a · b over the trailing axes that have size 1 in `like`. */
+const rowDot = (a: Expr, b: Expr, like: Expr): Expr => a.rowDot(b, rowAxes(a.shape, like.shape)).reshape(like.shape);
 
-/** Σ a · b over the trailing axes that have size 1 in `like`; reads both once and writes next to nothing. */
-function rowDot(a: Expr, b: Expr, like: Expr): Expr {
-  const rows = sizeOf(like.shape);
-  const flat = (x: Expr) => x.reshape([rows, 1, sizeOf(x.shape) / rows]);
-  return flat(a).matmul(flat(b), { transB: true }).reshape(like.shape);
+/** For each channel of [B, C, 1, …], the sum over its group. */
+function groupSum(rows: Expr, groups: number): Expr {
+  const [b, c] = rows.shape;
+  if (c === groups) return rows;
+  const sums = rows.reshape([b, groups, c / groups]).sum([2]);
+  return sums.expand([b, groups, c / groups]).reshape(rows.shape);
 }
 
 /** Σ a over the trailing axes that have size 1 in `like`. */
@@ -60,10 +61,12 @@ export const vjp: { readonly [K in OpName]: Vjp<K> } = {
   cos: (dy, _, [x]) => [dy.mul(x.sin()).neg()],
   tanh: (dy, y) => [dy.mul(lift(1).sub(y.mul(y)))],
   sigmoid: (dy, y) => [dy.mul(y.mul(lift(1).sub(y)))],
-  // s (1 + x (1 − s)) = s + y (1 − s), with s = sigmoid(x).
-  silu: (dy, y, [x]) => {
+  silu: (dy, _, [x]) => [dy.mul(new Node("siluSlope", {}, [x]))],
+  // With s = sigmoid(x): the slope is s (1 + x (1 − s)), and its derivative s (1 − s) (2 + x (1 − 2s)).
+  siluSlope: (dy, _, [x]) => {
     const s = x.sigmoid();
-    return [dy.mul(s.add(y.sub(y.mul(s))))];
+    const rest = lift(1).sub(s);
+    return [dy.mul(s.mul(rest).mul(x.mul(rest.sub(s)).add(2)))];
   },
   cast: (dy, _, [x]) => [x.dtype === "float32" ? dy : undefined],
   detach: () => [],
@@ -110,22 +113,19 @@ export const vjp: { readonly [K in OpName]: Vjp<K> } = {
   upsample: (dy, _, __, { factor }) => [dy.avgPool(factor).mul(factor ** 2)],
   softmax: (dy, y) => [y.mul(dy.sub(dy.mul(y).sum([-1])))],
   rowAffine: (dy, _, [x, scale]) => [dy.mul(scale), rowDot(dy, x, scale), rowSum(dy, scale)],
-  // With n normalised elements: dx = (dy − mean(dy) − y · mean(dy · y)) / std.
-  normalize: (dy, y, [x], { axis, eps }) => {
-    const inverse = new Node("inverseStd", { axis, eps }, [x]);
-    const perElement = inverse.mul(-1 / tail(x, axis));
-    return [
-      dy.mul(inverse).add(y.rowAffine(rowDot(dy, y, inverse).mul(perElement), rowSum(dy, inverse).mul(perElement))),
-    ];
+  rowDot: (dy, _, [a, b]) => [b.mul(dy), a.mul(dy)],
+  // With n elements in a group: dx = (dy − mean(dy) − y · mean(dy · y)) / std.
+  groupNormalize: (dy, y, [x], { groups, eps }) => {
+    const inverse = new Node("groupInverseStd", { groups, eps }, [x]);
+    const part = inverse.mul(-groups * (x.shape[0] / sizeOf(x.shape)));
+    const mean = (rows: Expr) => groupSum(rows, groups).mul(part);
+    return [dy.mul(inverse).add(y.rowAffine(mean(rowDot(dy, y, inverse)), mean(rowSum(dy, inverse))))];
   },
   // d(1/std)/dx = −y / (n std²), y the normalised elements.
-  inverseStd: (dy, y, [x], { axis, eps }) => [
-    dy
-      .mul(y)
-      .mul(y)
-      .mul(-1 / tail(x, axis))
-      .mul(x.normalize(axis, eps)),
-  ],
+  groupInverseStd: (dy, y, [x], { groups, eps }) => {
+    const scale = groupSum(dy, groups).mul(y.mul(y)).mul(-groups * (x.shape[0] / sizeOf(x.shape)));
+    return [x.groupNormalize(groups, eps).mul(scale)];
+  },
 };
 
 /** The gradient of a slice: `dy` put back at its places among zeros of the shape of `x`. */

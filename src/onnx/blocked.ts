@@ -1,60 +1,49 @@
 /**
- * Convolutions in ONNX Runtime's blocked layout (NCHWc): channels in blocks of 8 or 16 that lie side by side in memory,
- * [B, C/n, H, W, n], in which its convolution runs near the processor's peak. ONNX Runtime uses it by itself only where
- * filters are constants; here the ops are emitted. Each function gives `undefined` where the layout does not fit, and
- * the caller falls back to the plain one.
+ * A convolution and its gradients in ONNX Runtime's blocked layout, in which they run near the processor's peak. ONNX
+ * Runtime uses it by itself only where filters are constants; here the ops are emitted. Each function gives `undefined`
+ * where the layout does not fit, and the caller falls back to the plain one.
  */
-import { type ConvAttrs, type Expr, sizeOf } from "../graph/index.ts";
-import { channelsFirst, type FilterGradAttrs } from "./convolution.ts";
+import { type ConvAttrs, type Expr, type OpAttrs, type Shape, sizeOf } from "../graph/index.ts";
+import { turnedPads } from "./convolution.ts";
 import type { Emit } from "./emit.ts";
+import type { Held, Layouts } from "./layouts.ts";
 
-const domain = "com.microsoft.nchwc";
+/** What a convolution may add in the same pass: one number for each output channel, and an image of its own shape. */
+export interface Extras {
+  /** [K]. */
+  readonly bias?: Expr;
+  readonly plus?: Expr;
+}
 
 /** Bytes of filters that stay in a core's second-level cache while images stream by. */
 const cacheBytes = 2 ** 20;
 
+/** Blocks of output channels that ONNX Runtime's convolution computes at once. */
+const outputBlocks = 4;
+
 const ceilTo = (n: number, block: number) => Math.ceil(n / block) * block;
-
-/** The value in the blocked layout; converted once, and not at all where a blocked op made it. */
-const toBlocked = (emit: Emit, x: string): string =>
-  emit.once(`blocked ${x}`, () => [emit.node("ReorderInput", [x], {}, domain)])[0];
-
-/** The plain form of a blocked value of so many channels. */
-function fromBlocked(emit: Emit, blocked: string, channels: number): string {
-  const plain = emit.node("ReorderOutput", [blocked], { channels }, domain);
-  if (channels % emit.block === 0) emit.once(`blocked ${plain}`, () => [blocked]);
-  return plain;
-}
 
 /**
  * How an image of `channels` channels enters a blocked convolution: blocked, or as it is if it has fewer channels than
  * a block (then the filters have a layout of their own).
  */
-function entrance(emit: Emit, channels: number): "blocked" | "plain" | undefined {
-  if (emit.block === 0) return undefined;
-  return channels % emit.block === 0 ? "blocked" : channels < emit.block ? "plain" : undefined;
+function entrance({ block }: Emit, channels: number): "blocked" | "plain" | undefined {
+  if (block === 0) return undefined;
+  return channels % block === 0 ? "blocked" : channels < block ? "plain" : undefined;
 }
 
-interface Convolution {
-  readonly image: string;
-  readonly channels: number;
-  /** Filters in the layout that `entrance` asks for, padded to whole blocks of outputs. */
-  readonly filter: string;
-  readonly outputs: number;
-  readonly kernel: readonly number[];
-  readonly attrs: Omit<ConvAttrs, "groups">;
-  readonly bias?: string;
+/** Whether {@link blockedConv} or {@link blockedInputGrad} takes the node. */
+export function fitsBlocked({ emit }: Layouts, y: Expr): boolean {
+  const [image, filter] = y.inputs;
+  const { stride, pads, groups } = y.attrs as ConvAttrs;
+  const turns = y.op === "conv2dInputGrad";
+  if (groups !== 1 || entrance(emit, image.shape[1]) === undefined) return false;
+  if (turns && (stride !== 1 || turnedPads(pads, filter.shape.slice(2)).some((n) => n < 0))) return false;
+  return filter.shape[0] * filter.shape[1] >= emit.block ** 2 / 4 && y.shape[2] * y.shape[3] > 1;
 }
 
-function convolve(emit: Emit, { image, channels, filter, outputs, kernel, attrs, bias }: Convolution): string {
-  const x = entrance(emit, channels) === "blocked" ? toBlocked(emit, image) : image;
-  const attributes = { kernel_shape: kernel, strides: [attrs.stride, attrs.stride], pads: attrs.pads, group: 1 };
-  const blocked = emit.node("Conv", [x, filter, ...(bias === undefined ? [] : [bias])], attributes, domain);
-  return fromBlocked(emit, blocked, outputs);
-}
-
-/** Pads one axis of a filter or bias with zeros up to whole blocks. */
-function padAxis(emit: Emit, x: string, shape: readonly number[], axis: number): string {
+/** Pads one axis with zeros up to whole blocks. */
+function padAxis(emit: Emit, x: string, shape: Shape, axis: number): string {
   const missing = ceilTo(shape[axis], emit.block) - shape[axis];
   if (missing === 0) return x;
   const margins = [...shape.map(() => 0), ...shape.map((_, i) => (i === axis ? missing : 0))];
@@ -62,19 +51,21 @@ function padAxis(emit: Emit, x: string, shape: readonly number[], axis: number):
 }
 
 /** A value seen as `shape`, with its axes in another order. */
-const permuted = (emit: Emit, x: string, shape: readonly number[], perm: readonly number[]): string =>
+const permuted = (emit: Emit, x: string, shape: Shape, perm: readonly number[]): string =>
   emit.node("Transpose", [emit.node("Reshape", [x, emit.ints(shape)])], { perm });
 
 /**
- * Filters [K, C, h, w] in blocks: [K/n, C/n, h, w, n of C, n of K], or [K/n, C, h, w, n of K] for a plain image. In two
- * steps, each of which moves one axis or whole runs of n numbers: ONNX Runtime is slow at anything else.
+ * Filters [K, C, h, w] in blocks: [K/n, C/n, h, w, n of C, n of K], or [K/n, C, h, w, n of K] for a plain image. In
+ * steps for which ONNX Runtime has fast kernels: blocks of n × n numbers are turned, or whole runs of n moved.
  */
-function blockFilter(emit: Emit, filter: string, shape: readonly number[], enters: "blocked" | "plain"): string {
-  return emit.once(`blocked filter ${filter}`, () => {
-    const n = emit.block;
-    const [k, c, h, w] = [ceilTo(shape[0], n), ...shape.slice(1)];
-    const whole = padAxis(emit, filter, shape, 0);
-    const outputsLast = permuted(emit, whole, [k / n, n, c * h * w], [0, 2, 1]);
+function blockFilter(layouts: Layouts, filter: Expr, enters: "blocked" | "plain"): string {
+  const { emit } = layouts;
+  const n = emit.block;
+  const [k, c, h, w] = [ceilTo(filter.shape[0], n), ...filter.shape.slice(1)];
+  return emit.once(`blocked filter ${filter.id}`, () => {
+    if (isConstant(filter)) return [emit.floats(constantFilter(filter, n, enters, false), [k, c, h, w])];
+    const whole = padAxis(emit, layouts.plain(filter), filter.shape, 0);
+    const outputsLast = layouts.node("ReorderInput", [layouts.view(whole, [k / n, n, c, h * w])]);
     const blocks =
       enters === "plain" ? outputsLast : permuted(emit, outputsLast, [k / n, c / n, n, h * w, n], [0, 1, 3, 2, 4]);
     return [emit.node("Reshape", [blocks, emit.ints([k, c, h, w])])];
@@ -85,115 +76,171 @@ function blockFilter(emit: Emit, filter: string, shape: readonly number[], enter
  * Filters [K, C, h, w] for the input gradient: turned by 180°, inputs and outputs exchanged, in blocks
  * [C/n, K/n, h, w, n of K, n of C], or [C/n, K, h, w, n of C] for a plain dy.
  */
-function turnedFilter(emit: Emit, filter: string, shape: readonly number[], enters: "blocked" | "plain"): string {
-  return emit.once(`turned filter ${filter}`, () => {
-    const n = emit.block;
-    const [k, c, h, w] = [shape[0], ceilTo(shape[1], n), shape[2], shape[3]];
-    const taps = h * w;
-    const whole = padAxis(emit, filter, shape, 1);
-    const outputsLast = permuted(emit, whole, [k * (c / n), n, taps], [0, 2, 1]); // [K, C/n, taps, n of C]
-    const blocks =
-      enters === "blocked"
-        ? permuted(emit, outputsLast, [k / n, n, c / n, taps, n], [2, 0, 3, 1, 4])
-        : permuted(emit, outputsLast, [k, c / n, taps, n], [1, 0, 2, 3]);
+function turnedFilter(layouts: Layouts, filter: Expr, enters: "blocked" | "plain"): string {
+  const { emit } = layouts;
+  const n = emit.block;
+  const [k, c, h, w] = [filter.shape[0], ceilTo(filter.shape[1], n), filter.shape[2], filter.shape[3]];
+  const taps = h * w;
+  return emit.once(`turned filter ${filter.id}`, () => {
+    if (isConstant(filter)) return [emit.floats(constantFilter(filter, n, enters, true), [c, k, h, w])];
+    let blocks: string;
+    if (enters === "blocked" && c === filter.shape[1]) {
+      const rows = layouts.view(blockFilter(layouts, filter, "blocked"), [(k / n) * (c / n) * taps, n, 1, n]);
+      blocks = permuted(emit, layouts.node("ReorderInput", [rows]), [k / n, c / n, taps, n * n], [1, 0, 2, 3]);
+    } else {
+      const whole = padAxis(emit, layouts.plain(filter), filter.shape, 1);
+      const outputsLast = permuted(emit, whole, [k * (c / n), n, taps], [0, 2, 1]); // [K, C/n, taps, n of C]
+      blocks =
+        enters === "blocked"
+          ? permuted(emit, outputsLast, [k / n, n, c / n, taps, n], [2, 0, 3, 1, 4])
+          : permuted(emit, outputsLast, [k, c / n, taps, n], [1, 0, 2, 3]);
+    }
     if (taps === 1) return [emit.node("Reshape", [blocks, emit.ints([c, k, h, w])])];
     // Taps in reverse order; whole runs move.
     const runs = emit.ints(enters === "blocked" ? [(c / n) * (k / n), taps, n * n] : [(c / n) * k, taps, n]);
-    const last = emit.ints([-1]);
-    const reversed = emit.node("Slice", [
-      emit.node("Reshape", [blocks, runs]),
-      last,
-      emit.ints([-(2 ** 31)]),
-      emit.ints([1]),
-      last,
-    ]);
+    const [last, start] = [emit.ints([-1]), emit.ints([-(2 ** 31)])];
+    const reversed = emit.node("Slice", [emit.node("Reshape", [blocks, runs]), last, start, emit.ints([1]), last]);
     return [emit.node("Reshape", [reversed, emit.ints([c, k, h, w])])];
   })[0];
 }
 
-/** The convolution of an image, with a bias [K] where one is given. */
+function isConstant(x: Expr): x is Expr<"constant"> & Expr {
+  return x.op === "constant";
+}
+
+/** What {@link blockFilter} and {@link turnedFilter} make of filters that are known. */
+function constantFilter(filter: Expr<"constant">, n: number, enters: "blocked" | "plain", turned: boolean) {
+  const { data, shape } = filter.attrs;
+  const [k, c, h, w] = shape;
+  const taps = h * w;
+  const [outputs, inputs] = turned ? [c, k] : [k, c];
+  const out = new Float32Array(ceilTo(outputs, n) * inputs * taps);
+  const lanes = enters === "blocked" ? n : 1;
+  for (let o = 0; o < outputs; o++)
+    for (let i = 0; i < inputs; i++)
+      for (let tap = 0; tap < taps; tap++) {
+        const block = Math.floor(o / n) * Math.ceil(inputs / lanes) + Math.floor(i / lanes);
+        const at = ((block * taps + tap) * lanes + (i % lanes)) * n + (o % n);
+        out[at] = turned ? data[(i * c + o) * taps + taps - 1 - tap] : data[(o * c + i) * taps + tap];
+      }
+  return out;
+}
+
+interface Convolution extends Extras {
+  readonly image: Expr;
+  /** Filters in the layout that `entrance` asks for, padded to whole blocks of outputs. */
+  readonly filter: string;
+  readonly outputs: number;
+  readonly kernel: readonly number[];
+  readonly stride: number;
+  readonly pads: ConvAttrs["pads"];
+}
+
+function convolve(layouts: Layouts, { image, filter, outputs, kernel, stride, pads, bias, plus }: Convolution): Held {
+  const { emit } = layouts;
+  const x = entrance(emit, image.shape[1]) === "blocked" ? layouts.blocked(image) : layouts.plain(image);
+  const numbers = bias && padAxis(emit, layouts.view(layouts.plain(bias), [outputs]), [outputs], 0);
+  const inputs = [x, filter, numbers ?? "", plus ? layouts.blocked(plus) : ""];
+  while (inputs.at(-1) === "") inputs.pop();
+  const attributes = { kernel_shape: kernel, strides: [stride, stride], pads, group: 1 };
+  const blocked = layouts.node("Conv", inputs, attributes);
+  if (outputs % emit.block === 0) return { blocked };
+  return { plain: layouts.node("ReorderOutput", [blocked], { channels: outputs }) };
+}
+
+/** The convolution of an image. */
 export function blockedConv(
-  emit: Emit,
-  [x, filter, bias]: readonly string[],
-  { stride, pads, groups }: ConvAttrs,
-  _: Expr,
-  [image, filters]: readonly Expr[],
-): string | undefined {
-  const [k, c, ...kernel] = filters.shape;
-  const enters = entrance(emit, c);
-  // Constant filters are laid out by ONNX Runtime itself, once and for all.
-  if (groups !== 1 || enters === undefined || filters.op === "constant") return undefined;
-  if (k * c < emit.block ** 2 / 4 || image.shape[2] * image.shape[3] === 1) return undefined;
-  return convolve(emit, {
-    image: x,
-    channels: c,
-    filter: blockFilter(emit, filter, filters.shape, enters),
-    outputs: k,
-    kernel,
-    attrs: { stride, pads },
-    ...(bias !== undefined && { bias: padAxis(emit, bias, [k], 0) }),
-  });
+  layouts: Layouts,
+  y: Expr,
+  { stride, pads }: ConvAttrs,
+  [image, filter]: readonly Expr[],
+  extras: Extras = {},
+): Held | undefined {
+  if (!fitsBlocked(layouts, y)) return undefined;
+  const [outputs, channels, ...kernel] = filter.shape;
+  const blocks = blockFilter(layouts, filter, entrance(layouts.emit, channels)!);
+  return convolve(layouts, { image, filter: blocks, outputs, kernel, stride, pads, ...extras });
 }
 
 /** The gradient of a stride-1 convolution with respect to its image: a convolution of dy with turned filters. */
 export function blockedInputGrad(
-  emit: Emit,
-  [dy, filter]: readonly string[],
-  pads: ConvAttrs["pads"],
+  layouts: Layouts,
   dx: Expr,
-  [, { shape, op }]: readonly Expr[],
-): string | undefined {
-  const [k, c, ...kernel] = shape;
-  const enters = entrance(emit, k);
-  if (enters === undefined || op === "constant" || k * c < emit.block ** 2 / 4) return undefined;
-  if (dx.shape[2] * dx.shape[3] === 1) return undefined;
-  const turned = turnedFilter(emit, filter, shape, enters);
-  return convolve(emit, { image: dy, channels: k, filter: turned, outputs: c, kernel, attrs: { stride: 1, pads } });
+  { pads }: ConvAttrs,
+  [dy, filter]: readonly Expr[],
+  extras: Extras = {},
+): Held | undefined {
+  if (!fitsBlocked(layouts, dx)) return undefined;
+  const [channels, outputs, ...kernel] = filter.shape;
+  const blocks = turnedFilter(layouts, filter, entrance(layouts.emit, channels)!);
+  const around = turnedPads(pads, kernel);
+  return convolve(layouts, { image: dy, filter: blocks, outputs, kernel, stride: 1, pads: around, ...extras });
 }
 
 /**
- * The gradient with respect to the filters as a convolution in which batch and channels change places: the images of a
- * channel, [C, B, H, W] with B in blocks, under "filters" [K, B, H, W] that are dy. Large filters are cut into bands of
- * rows, each small enough for the cache; the products of the bands add up.
+ * The gradient with respect to the filters as a convolution in which batch and channels change places: images
+ * [C/n, B, H, W·n] with B in blocks, under "filters" [K, B, H, W] that are dy. The n channels of a block lie side by
+ * side along the width, and filters whose taps are n apart see one of them at a time: so the product has a place for
+ * every tap and channel. It is cut into blocks of the batch and bands of rows, each small enough for the cache; the
+ * products of the pieces add up.
  */
 export function blockedFilterGrad(
-  emit: Emit,
-  [x, dy]: readonly string[],
-  { stride, pads, groups, kernel }: FilterGradAttrs,
-  [{ shape: image }, { shape: out }]: readonly Expr[],
-): string | undefined {
+  layouts: Layouts,
+  { stride, pads, groups, kernel }: OpAttrs["conv2dFilterGrad"],
+  [x, dy]: readonly Expr[],
+): Held | undefined {
+  const { emit } = layouts;
   const n = emit.block;
-  const [batch, c] = image;
-  const [, k, h, w] = out;
-  if (n === 0 || groups !== 1 || stride !== 1 || batch % n !== 0 || k % n !== 0) return undefined;
+  const [batch, channels, height, width] = x.shape;
+  const [, outputs, h, w] = dy.shape;
+  if (groups !== 1 || stride !== 1 || batch % n !== 0 || h * w === 1) return undefined;
+  if (entrance(emit, channels) === undefined || entrance(emit, outputs) === undefined) return undefined;
+  const [c, k] = [ceilTo(channels, n), ceilTo(outputs, n)];
+  const [rowsSeen, columns] = [height + pads[0] + pads[2], width + pads[1] + pads[3]];
 
-  // Images of a channel, padded where runs of n numbers can be copied: [C, B/n, H, W, n of B].
-  const [paddedRows, columns] = [image[2] + pads[0] + pads[2], image[3] + pads[1] + pads[3]];
-  const images = emit.once(`as images ${x} ${pads}`, () => {
-    const blocked = emit.node("ReorderInput", [channelsFirst(emit, x)], {}, domain);
-    const apart = emit.node("Reshape", [blocked, emit.ints([c, batch / n, image[2], image[3], n])]);
-    const margins = emit.ints([0, 0, pads[0], pads[1], 0, 0, 0, pads[2], pads[3], 0]);
+  const images = emit.once(`as images ${x.id} ${pads}`, () => {
+    const turned = layouts.node("ReorderInput", [layouts.view(wholeBlocks(layouts, x), [1, batch, (c / n) * height, width * n])]);
+    const apart = emit.node("Reshape", [turned, emit.ints([batch / n, c / n, height, width * n, n])]);
+    const margins = emit.ints([0, 0, pads[0], pads[1] * n, 0, 0, 0, pads[2], pads[3] * n, 0]);
     return [pads.every((p) => p === 0) ? apart : emit.node("Pad", [apart, margins])];
   })[0];
-  const filters = emit.once(`as filters ${dy}`, () => [
-    permuted(emit, toBlocked(emit, dy), [batch / n, n, k / n, h, w, n], [2, 0, 3, 4, 1, 5]),
-  ])[0];
-  const rows = bandRows(h, k * batch * w * 4);
-  const seenRows = rows === h ? paddedRows : rows + kernel[0] - 1;
-  let total: string | undefined;
-  for (let from = 0; from < h; from += rows) {
-    const band = (value: string, height: number) =>
-      rows === h ? value : emit.node("Slice", [value, emit.ints([from]), emit.ints([from + height]), emit.ints([2])]);
-    const seen = emit.node("Reshape", [band(images, seenRows), emit.ints([c, batch, seenRows, columns])]);
-    const filter = emit.node("Reshape", [band(filters, rows), emit.ints([k, batch, rows, w])]);
-    const attributes = { kernel_shape: [rows, w], strides: [1, 1], pads: [0, 0, 0, 0], group: 1 };
-    total = emit.node("Conv", [seen, filter, ...(total === undefined ? [] : ["", total])], attributes, domain);
-  }
-  // [C, K/n, taps, n of K] → [K, C, taps], again in two steps.
+  const filters = emit.once(`as filters ${dy.id}`, () => {
+    const turned = permuted(emit, wholeBlocks(layouts, dy), [batch / n, n, (k / n) * h * w, n], [0, 2, 1, 3]);
+    return [emit.node("Reshape", [turned, emit.ints([batch / n, k / n, h, w * n * n])])];
+  })[0];
+
+  const rows = bandRows(h, Math.min(k, outputBlocks * n) * n * w * 4);
+  const band = rows + kernel[0] - 1;
+  const piece = (value: string, b: number, from: number, size: number) =>
+    batch === n && rows === h
+      ? value
+      : emit.node("Slice", [value, emit.ints([b, from]), emit.ints([b + 1, from + size]), emit.ints([0, 2])]);
+  let total = "";
+  for (let b = 0; b < batch / n; b++)
+    for (let from = 0; from < h; from += rows) {
+      const size = rows === h ? rowsSeen : band;
+      const seen = emit.node("Reshape", [piece(images, b, from, size), emit.ints([c / n, n, size, columns * n])]);
+      const filter = emit.node("Reshape", [piece(filters, b, from, rows), emit.ints([k, n, rows, w])]);
+      const attributes = { kernel_shape: [rows, w], dilations: [1, n], strides: [1, 1], pads: [0, 0, 0, 0], group: 1 };
+      total = layouts.node("Conv", [seen, filter, ...(total === "" ? [] : ["", total])], attributes);
+    }
+
+  // [C/n, K/n, taps, n of C, n of K] → [K/n, C, taps, n of K] → [K, C, taps].
   const taps = sizeOf(kernel);
-  const apart = permuted(emit, total!, [c * (k / n), taps, n], [0, 2, 1]);
-  const turned = permuted(emit, apart, [c, k, taps], [1, 0, 2]);
-  return emit.node("Reshape", [turned, emit.ints([k, c, ...kernel])]);
+  const apart = permuted(emit, total, [c / n, k / n, taps, n, n], [1, 0, 3, 2, 4]);
+  const rowsOfOutputs = emit.node("Reshape", [apart, emit.ints([k / n, n, c, taps])]);
+  const plain = layouts.node("ReorderOutput", [rowsOfOutputs], { channels: n });
+  const whole = emit.node("Reshape", [plain, emit.ints([k, c, ...kernel])]);
+  if (c === channels && k === outputs) return { plain: whole };
+  const ends = emit.ints([outputs, channels]);
+  return { plain: emit.node("Slice", [whole, emit.ints([0, 0]), ends, emit.ints([0, 1])]) };
+}
+
+/** The image in the blocked layout, with channels of zeros up to a whole block. */
+function wholeBlocks(layouts: Layouts, x: Expr): string {
+  if (x.shape[1] % layouts.emit.block === 0) return layouts.blocked(x);
+  const padded = padAxis(layouts.emit, layouts.plain(x), x.shape, 1);
+  return layouts.emit.once(`whole image ${x.id}`, () => [layouts.node("ReorderInput", [padded])])[0];
 }
 
 /** The most rows, of `bytes` each, that divide the height and fit the cache. */

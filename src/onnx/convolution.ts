@@ -1,6 +1,5 @@
-/** A convolution and its two gradients as ONNX nodes, in the plain NCHW layout. */
+/** A convolution and its two gradients as ONNX nodes, in the plain layout. */
 import { type ConvAttrs, type Expr, sizeOf } from "../graph/index.ts";
-import { blockedConv, blockedFilterGrad, blockedInputGrad } from "./blocked.ts";
 import type { Emit } from "./emit.ts";
 
 export type InputGradAttrs = ConvAttrs & { readonly size: readonly [number, number] };
@@ -14,18 +13,13 @@ export const convAttributes = ({ stride, pads, groups }: ConvAttrs, kernel: read
 });
 
 /** The convolution of `x`, with a bias [K] where one is given. */
-export function lowerConv(
+export const lowerConv = (
   emit: Emit,
-  [x, filter, ...bias]: readonly string[],
+  xs: readonly string[],
   attrs: ConvAttrs,
-  y: Expr,
-  [image, filters]: readonly Expr[],
-): string {
-  return (
-    blockedConv(emit, [x, filter, ...bias], attrs, y, [image, filters]) ??
-    emit.node("Conv", [x, filter, ...bias], convAttributes(attrs, filters.shape.slice(2)))
-  );
-}
+  _: Expr,
+  [, filters]: readonly Expr[],
+): string => emit.node("Conv", xs, convAttributes(attrs, filters.shape.slice(2)));
 
 /** The zeros around dy that make the input gradient of a stride-1 convolution a convolution itself. */
 export const turnedPads = (pads: ConvAttrs["pads"], [h, w]: readonly number[]): ConvAttrs["pads"] => [
@@ -43,17 +37,14 @@ export function lowerInputGrad(
   emit: Emit,
   xs: readonly string[],
   { size, ...attrs }: InputGradAttrs,
-  dx: Expr,
-  inputs: readonly Expr[],
+  _: Expr,
+  [{ shape: from }, { shape: w }]: readonly Expr[],
 ): string {
   const { stride, pads, groups } = attrs;
   const [dy, filter] = xs;
-  const [{ shape: from }, { shape: w }] = inputs;
   const kernel = w.slice(2);
   const turned = turnedPads(pads, kernel);
   if (stride === 1 && groups === 1 && turned.every((n) => n >= 0)) {
-    const blocked = blockedInputGrad(emit, xs, turned, dx, inputs);
-    if (blocked) return blocked;
     const swapped = emit.node("Transpose", [filter], { perm: [1, 0, 2, 3] });
     const flipped = sizeOf(kernel) === 1 ? swapped : flip(emit, swapped);
     return emit.node("Conv", [dy, flipped], convAttributes({ stride: 1, pads: turned, groups: 1 }, kernel));
@@ -81,7 +72,7 @@ export function lowerFilterGrad(
   const { stride, pads, groups, kernel } = attrs;
   const pointwise = sizeOf(kernel) === 1 && stride === 1 && groups === 1 && pads.every((n) => n === 0);
   if (pointwise) return pointwiseFilterGrad(emit, xs, dw, inputs);
-  return blockedFilterGrad(emit, xs, attrs, inputs) ?? columnsFilterGrad(emit, xs, attrs, dw, inputs);
+  return columnsFilterGrad(emit, xs, attrs, dw, inputs);
 }
 
 /** For 1×1 filters: one product dy · xᵀ for each image, summed over the batch. */
@@ -116,7 +107,7 @@ function columnsFilterGrad(
     emit.ints(groups === 1 ? [k, positions] : [groups, k / groups, positions]),
   ]);
 
-  const turned = channelsFirst(emit, x);
+  const turned = emit.once(`channels first ${x}`, () => [emit.node("Transpose", [x], { perm: [1, 0, 2, 3] })])[0];
   const margins = emit.ints([0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]]);
   const padded = pads.every((n) => n === 0) ? turned : emit.node("Pad", [turned, margins]);
   const rows = Array.from({ length: taps }, (_, tap) => {
@@ -139,7 +130,3 @@ function columnsFilterGrad(
   const channelsApart = taps === 1 ? tapsApart : emit.node("Transpose", [tapsApart], { perm: [0, 2, 1] });
   return emit.node("Reshape", [channelsApart, emit.ints(dw.shape)]);
 }
-
-/** [B, C, H, W] as [C, B, H, W], made once for each image. */
-export const channelsFirst = (emit: Emit, x: string): string =>
-  emit.once(`channels first ${x}`, () => [emit.node("Transpose", [x], { perm: [1, 0, 2, 3] })])[0];

@@ -1,5 +1,5 @@
 /** Every primitive as ONNX opset 21 and the contributed ops that ONNX Runtime has on all its providers. */
-import { type Expr, type OpAttrs, type OpName, sizeOf } from "../graph/index.ts";
+import { type Expr, type OpAttrs, type OpName, type Shape, sizeOf } from "../graph/index.ts";
 import { lowerConv, lowerFilterGrad, lowerInputGrad } from "./convolution.ts";
 import type { Emit } from "./emit.ts";
 import { elementTypes } from "./proto.ts";
@@ -24,16 +24,18 @@ const reduction =
     emit.node(opType, [x, emit.ints(axes)], { keepdims: 1 });
 
 /** Mean and 1/std come out of the same kernel as the normalised values. */
-function layerNorm(
-  emit: Emit,
-  x: string,
-  { axis, eps }: OpAttrs["normalize"],
-  shape: readonly number[],
-): readonly string[] {
-  return emit.once(`LayerNormalization ${x} ${axis} ${eps}`, () =>
-    emit.nodes("LayerNormalization", [x, emit.filled(1, shape.slice(axis))], { axis, epsilon: { float: eps } }, 3),
-  );
+function groupNorm(emit: Emit, x: string, { groups, eps }: OpAttrs["groupNormalize"], [b, c, ...rest]: Shape) {
+  return emit.once(`group norm ${x} ${groups} ${eps}`, () => {
+    const n = sizeOf(rest) * (c / groups);
+    const runs = emit.node("Reshape", [x, emit.ints([b, groups, n])]);
+    const attributes = { axis: 2, epsilon: { float: eps } };
+    return emit.nodes("LayerNormalization", [runs, emit.filled(1, [n])], attributes, 3);
+  });
 }
+
+/** x · sigmoid(x) in one pass. */
+export const silu = (emit: Emit, x: string): string =>
+  emit.once(`silu ${x}`, () => [emit.node("QuickGelu", [x], { alpha: { float: 1 } }, "com.microsoft")])[0];
 
 export const lower: { readonly [K in OpName]: Lower<K> } = {
   input: (emit, _, { name, shape, dtype }) => emit.input(name, shape, dtype),
@@ -58,8 +60,13 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
   sin: plain("Sin"),
   cos: plain("Cos"),
   tanh: plain("Tanh"),
-  sigmoid: plain("Sigmoid"),
-  silu: (emit, xs) => emit.node("QuickGelu", xs, { alpha: { float: 1 } }, "com.microsoft"),
+  sigmoid: (emit, [x]) => emit.once(`sigmoid ${x}`, () => [emit.node("Sigmoid", [x])])[0],
+  silu: (emit, [x]) => silu(emit, x),
+  // s + y − y s, with s = sigmoid(x) and y = silu(x).
+  siluSlope: (emit, [x]) => {
+    const [s, y] = [emit.once(`sigmoid ${x}`, () => [emit.node("Sigmoid", [x])])[0], silu(emit, x)];
+    return emit.node("Add", [s, emit.node("Sub", [y, emit.node("Mul", [y, s])])]);
+  },
   detach: (_, [x]) => x,
   cast: (emit, xs, { dtype }) => emit.node("Cast", xs, { to: elementTypes[dtype] }),
   reduceSum: reduction("ReduceSum"),
@@ -110,6 +117,19 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
     });
     return emit.node("Reshape", [normalized, emit.ints(y.shape)]);
   },
-  normalize: (emit, [x], attrs, _, [{ shape }]) => layerNorm(emit, x, attrs, shape)[0],
-  inverseStd: (emit, [x], attrs, _, [{ shape }]) => layerNorm(emit, x, attrs, shape)[2],
+  // A product of matrices with one row and one column each: reads both operands once and writes next to nothing.
+  rowDot: (emit, [a, b], _, y, [{ shape }]) => {
+    const rows = sizeOf(y.shape);
+    const flat = (x: string) => emit.node("Reshape", [x, emit.ints([rows, 1, sizeOf(shape) / rows])]);
+    const dot = emit.node("FusedMatMul", [flat(a), flat(b)], { transB: 1 }, "com.microsoft");
+    return emit.node("Reshape", [dot, emit.ints(y.shape)]);
+  },
+  groupNormalize: (emit, [x], attrs, y) =>
+    emit.node("Reshape", [groupNorm(emit, x, attrs, y.shape)[0], emit.ints(y.shape)]),
+  groupInverseStd: (emit, [x], attrs, y, [{ shape }]) => {
+    const [b, c] = shape;
+    const inverse = groupNorm(emit, x, attrs, shape)[2];
+    const each = emit.node("Expand", [inverse, emit.ints([b, attrs.groups, c / attrs.groups])]);
+    return emit.node("Reshape", [each, emit.ints(y.shape)]);
+  },
 };

@@ -1,8 +1,11 @@
 /** From a graph to the bytes of an ONNX model. */
 import { GraphError } from "../errors/index.ts";
-import { type Expr, type OpName, simplify, topological } from "../graph/index.ts";
+import { type ConvAttrs, type Expr, type OpAttrs, type OpName, sameShape, simplify, topological } from "../graph/index.ts";
+import { blockedConv, blockedInputGrad, type Extras, fitsBlocked } from "./blocked.ts";
 import { Emit } from "./emit.ts";
+import { type Held, Layouts } from "./layouts.ts";
 import { lower } from "./lower.ts";
+import { lowerBlocked } from "./lower-blocked.ts";
 
 export interface ModelOptions {
   /** Entries stored in the file. */
@@ -17,12 +20,12 @@ export function toOnnx(
   { metadata = {}, block = 0 }: ModelOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const emit = new Emit(block);
-  const values = new Map<Expr, string>();
+  const layouts = new Layouts(emit);
   const names = Object.keys(outputs);
   const roots = simplify(Object.values(outputs));
   const order = topological(roots);
-  const biased = convolutionsWithBias(order, roots);
-  const absorbed = new Set<Expr>([...biased.values()].map(({ conv }) => conv));
+  const fused = fuseSums(layouts, order, roots);
+  const absorbed = new Set<Expr>([...fused.values()].flatMap(({ absorbs }) => absorbs));
   const taken = new Set<string>(names);
   for (const node of order) {
     if (isInput(node)) {
@@ -31,10 +34,10 @@ export function toOnnx(
       taken.add(node.attrs.name);
     }
     if (absorbed.has(node)) continue;
-    const sum = biased.get(node);
-    values.set(node, sum ? lowerBiased(emit, sum, values) : lowerNode(emit, node, values));
+    const sum = fused.get(node);
+    layouts.hold(node, sum ? lowerSum(layouts, sum) : lowerNode(layouts, node));
   }
-  for (const [i, root] of roots.entries()) emit.output(names[i], values.get(root)!, root.shape, root.dtype);
+  for (const [i, root] of roots.entries()) emit.output(names[i], layouts.plain(root), root.shape, root.dtype);
   return emit.finish(metadata);
 }
 
@@ -42,43 +45,54 @@ function isInput(node: Expr): node is Expr<"input"> & Expr {
   return node.op === "input";
 }
 
-function lowerNode<K extends OpName>(emit: Emit, node: Expr<K>, values: ReadonlyMap<Expr, string>): string {
-  const xs = node.inputs.map((x) => values.get(x)!);
-  return lower[node.op](emit, xs, node.attrs, node as Expr, node.inputs);
+function lowerNode<K extends OpName>(layouts: Layouts, node: Expr<K>): Held {
+  const { op, attrs, inputs } = node;
+  const blocked = layouts.emit.block > 0 && lowerBlocked[op]?.(layouts, node as Expr, attrs, inputs);
+  if (blocked) return blocked;
+  const xs = inputs.map((x) => layouts.plain(x));
+  return { plain: lower[op](layouts.emit, xs, attrs, node as Expr, inputs) };
 }
 
-/** A convolution whose only use is a sum with one number a channel. */
-interface Biased {
-  readonly conv: Expr<"conv2d"> & Expr;
-  /** [1, K, 1, 1]. */
-  readonly bias: Expr;
+/** A convolution whose only use is a sum that it can do itself. */
+interface FusedSum extends Extras {
+  readonly conv: Expr;
+  /** Nodes that are not computed on their own. */
+  readonly absorbs: readonly Expr[];
 }
 
-/** Sums that the convolution's own bias can do. */
-function convolutionsWithBias(order: readonly Expr[], roots: readonly Expr[]): Map<Expr, Biased> {
+/** Sums of a convolution with one number a channel and, where the blocked layout fits, with another image. */
+function fuseSums(layouts: Layouts, order: readonly Expr[], roots: readonly Expr[]): Map<Expr, FusedSum> {
   const uses = new Map<Expr, number>();
   for (const node of [...order.flatMap(({ inputs }) => inputs), ...roots]) uses.set(node, (uses.get(node) ?? 0) + 1);
-  const found = new Map<Expr, Biased>();
+  const found = new Map<Expr, FusedSum>();
   for (const node of order) {
     if (node.op !== "add") continue;
-    for (const [conv, bias] of [node.inputs, [...node.inputs].reverse()])
-      if (
-        isConv(conv) &&
-        uses.get(conv) === 1 &&
-        bias.shape.join() === [1, conv.shape[1], 1, 1].join() &&
-        !found.has(node)
-      )
-        found.set(node, { conv, bias });
+    for (const [first, other] of [node.inputs, [...node.inputs].reverse()]) {
+      if (uses.get(first) !== 1 || found.has(node) || !sameShape(first.shape, node.shape)) continue;
+      const known = found.get(first) ?? (isConv(first) ? { conv: first, absorbs: [] } : undefined);
+      if (!known || known.plus) continue;
+      const { conv } = known;
+      const absorbs = [...known.absorbs, first];
+      if (conv.op === "conv2d" && !known.bias && sameShape(other.shape, [1, conv.shape[1], 1, 1]))
+        found.set(node, { ...known, bias: other, absorbs });
+      else if (sameShape(other.shape, node.shape) && layouts.fits(conv) && fitsBlocked(layouts, conv))
+        found.set(node, { ...known, plus: other, absorbs });
+    }
   }
+  // A sum that another one took in is computed there.
+  for (const { absorbs } of [...found.values()]) for (const node of absorbs) found.delete(node);
   return found;
 }
 
-function isConv(node: Expr): node is Expr<"conv2d"> & Expr {
-  return node.op === "conv2d";
-}
+const isConv = ({ op }: Expr) => op === "conv2d" || op === "conv2dInputGrad";
 
-function lowerBiased(emit: Emit, { conv, bias }: Biased, values: ReadonlyMap<Expr, string>): string {
-  const xs = conv.inputs.map((x) => values.get(x)!);
-  const flat = emit.node("Reshape", [values.get(bias)!, emit.ints([bias.shape[1]])]);
-  return lower.conv2d(emit, [...xs, flat], conv.attrs, conv, conv.inputs);
+function lowerSum(layouts: Layouts, { conv, bias, plus }: FusedSum): Held {
+  const extras = { ...(bias && { bias }), ...(plus && { plus }) };
+  const lowerWith = conv.op === "conv2d" ? blockedConv : blockedInputGrad;
+  const blocked = lowerWith(layouts, conv, conv.attrs as ConvAttrs, conv.inputs, extras);
+  if (blocked) return blocked;
+  const { emit } = layouts;
+  const xs = [...conv.inputs, bias!].map((x) => layouts.plain(x));
+  xs[2] = layouts.view(xs[2], [conv.shape[1]]);
+  return { plain: lower.conv2d(emit, xs, conv.attrs as OpAttrs["conv2d"], conv, conv.inputs) };
 }

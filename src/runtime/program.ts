@@ -14,6 +14,7 @@ export interface CompileOptions {
   readonly profile?: string;
   /** Keeps freed memory for the next run; off saves memory and costs time. */
   readonly arena?: boolean;
+  readonly pattern?: boolean;
 }
 
 /** Name, shape and dtype of what goes in or comes out. */
@@ -78,7 +79,7 @@ export async function compile(outputs: Readonly<Record<string, Expr>>, options: 
 
 async function createSession(
   model: Uint8Array,
-  { threads = 0, device = "cpu", profile, arena = true }: CompileOptions,
+  { threads = 0, device = "cpu", profile, arena = true, pattern = arena }: CompileOptions,
 ) {
   try {
     return await InferenceSession.create(model, {
@@ -87,7 +88,7 @@ async function createSession(
       interOpNumThreads: 1,
       graphOptimizationLevel: "all",
       enableCpuMemArena: arena,
-      enableMemPattern: arena,
+      enableMemPattern: pattern,
       logSeverityLevel: 3,
       ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     });

@@ -70,6 +70,7 @@ export const examples: { readonly [K in Exclude<OpName, "input" | "constant">]: 
   tanh: [{ shapes: [[2, 3]], build: (x) => x.tanh() }],
   sigmoid: [{ shapes: [[2, 3]], build: (x) => x.sigmoid() }],
   silu: [{ shapes: [[2, 3]], build: (x) => x.silu() }],
+  siluSlope: [{ shapes: [[2, 3]], build: (x) => new Expr("siluSlope", {}, [x]) }],
   detach: [{ shapes: [[2, 3]], build: (x) => x.detach(), flat: true }],
   cast: [{ shapes: [[2, 3]], build: (x) => x.cast("int64").cast("float32"), flat: true, offset: 3 }],
   reduceSum: [
@@ -166,8 +167,23 @@ export const examples: { readonly [K in Exclude<OpName, "input" | "constant">]: 
       build: (x, a, b) => x.rowAffine(a, b),
     },
   ],
-  normalize: [{ shapes: [[2, 3, 4]], build: (x) => x.normalize(1, 1e-2) }],
-  inverseStd: [{ shapes: [[2, 3, 4]], build: (x) => new Expr("inverseStd", { axis: 1, eps: 1e-2 }, [x]) }],
+  rowDot: [
+    {
+      shapes: [
+        [2, 3, 2, 2],
+        [2, 3, 2, 2],
+      ],
+      build: (x, y) => x.rowDot(y, 2),
+    },
+  ],
+  groupNormalize: [
+    { shapes: [[2, 6, 3]], build: (x) => x.groupNormalize(2, 1e-2) },
+    { shapes: [[2, 3, 2, 2]], build: (x) => x.groupNormalize(3, 1e-2) },
+  ],
+  groupInverseStd: [
+    { shapes: [[2, 6, 3]], build: (x) => new Expr("groupInverseStd", { groups: 2, eps: 1e-2 }, [x]) },
+    { shapes: [[2, 3, 2, 2]], build: (x) => new Expr("groupInverseStd", { groups: 3, eps: 1e-2 }, [x]) },
+  ],
 };
 
 /** The filter gradient as the graph builds it: out of the gradient of a convolution. */

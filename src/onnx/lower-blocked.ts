@@ -1,0 +1,239 @@
+/** Primitives on images in the blocked layout, for as long as values stay in it; see {@link Layouts}. */
+import { type Expr, type OpAttrs, type OpName, type Shape, sameShape, sizeOf } from "../graph/index.ts";
+import { blockedConv, blockedFilterGrad, blockedInputGrad } from "./blocked.ts";
+import { type Held, type Layouts, rowVector, type Sum, type Term } from "./layouts.ts";
+import { silu } from "./lower.ts";
+
+/** The value's forms, or `undefined` where the op belongs into the plain layout. */
+export type LowerBlocked<K extends OpName> = (
+  layouts: Layouts,
+  y: Expr,
+  attrs: OpAttrs[K],
+  inputs: readonly Expr[],
+) => Held | undefined;
+
+const isScalar = (x: Expr) => sizeOf(x.shape) === 1;
+
+/** One number for each channel, of each example or of all. */
+const isRows = ({ shape }: Expr, [b, c]: Shape) =>
+  shape.length === 4 && (shape[0] === b || shape[0] === 1) && shape[1] === c && shape[2] * shape[3] === 1;
+
+/** Whether all of the images have a blocked layout, and one is in it. */
+const suits = (layouts: Layouts, images: readonly Expr[]) =>
+  images.every((x) => layouts.fits(x)) && images.some((x) => layouts.isBlocked(x));
+
+const unary =
+  (opType: string): LowerBlocked<OpName> =>
+  (layouts, _, __, [x]) =>
+    suits(layouts, [x]) ? { blocked: layouts.emit.node(opType, [layouts.blocked(x)]) } : undefined;
+
+/** For two images, or one and a number. */
+const binary =
+  (opType: string): LowerBlocked<OpName> =>
+  (layouts, y, _, inputs) => {
+    const images = inputs.filter((x) => sameShape(x.shape, y.shape));
+    if (!inputs.every((x) => images.includes(x) || isScalar(x)) || !suits(layouts, images)) return undefined;
+    const operands = inputs.map((x) => (images.includes(x) ? layouts.blocked(x) : layouts.plain(x)));
+    return { blocked: layouts.emit.node(opType, operands) };
+  };
+
+/** a ⊙ b for vectors of which either may be missing, and is then 1. */
+const product = ({ emit }: Layouts, a: string | undefined, b: string | undefined) =>
+  a === undefined ? b : b === undefined ? a : emit.node("Mul", [a, b]);
+
+const total = ({ emit }: Layouts, a: string | undefined, b: string | undefined) =>
+  a === undefined ? b : b === undefined ? a : emit.node("Add", [a, b]);
+
+/** A sum, each part times a vector [B·C]. */
+function scaled(layouts: Layouts, { terms, shift }: Sum, by: string): Sum {
+  const part = ({ base, scale }: Term) => ({ base, scale: product(layouts, scale, by)! });
+  return { terms: terms.map(part), ...(shift !== undefined && { shift: product(layouts, shift, by)! }) };
+}
+
+/** As few parts as there are: the computed image if there is one. */
+const parts = (layouts: Layouts, x: Expr): Sum =>
+  layouts.isPending(x) ? layouts.sum(x) : { terms: [{ base: layouts.blocked(x) }] };
+
+/** The value as one scaled image, with a shift that may be refused. */
+function single(layouts: Layouts, x: Expr, shifted: boolean): Term & { readonly shift?: string } {
+  const { terms, shift } = layouts.sum(x);
+  if (terms.length > 1 || (shift !== undefined && !shifted)) return { base: layouts.blocked(x) };
+  return { ...terms[0], ...(shift !== undefined && { shift }) };
+}
+
+const filledRows = ({ emit }: Layouts, [b, c]: Shape, value: number) => emit.filled(value, [b * c]);
+
+/** a + sign · b. */
+function addition(layouts: Layouts, y: Expr, [a, b]: readonly Expr[], sign: 1 | -1): Held | undefined {
+  const [isA, isB] = [a, b].map((x) => sameShape(x.shape, y.shape));
+  const signed = (sum: Sum) => (sign === 1 ? sum : scaled(layouts, sum, filledRows(layouts, y.shape, -1)));
+  if (isA && isB) {
+    if (!suits(layouts, [a, b])) return undefined;
+    if (!layouts.isPending(a) && !layouts.isPending(b)) return binary(sign === 1 ? "Add" : "Sub")(layouts, y, {}, [a, b]);
+    const [first, second] = [parts(layouts, a), signed(parts(layouts, b))];
+    const shift = total(layouts, first.shift, second.shift);
+    return { sum: { terms: [...first.terms, ...second.terms], ...(shift !== undefined && { shift }) } };
+  }
+  const [image, rows] = isA ? [a, b] : [b, a];
+  if (!isRows(rows, y.shape) || !suits(layouts, [image])) return binary(sign === 1 ? "Add" : "Sub")(layouts, y, {}, [a, b]);
+  const vector = rowVector(layouts, rows, y.shape);
+  const sum = isA ? layouts.sum(image) : signed(layouts.sum(image));
+  const shift = isA && sign === -1 ? layouts.emit.node("Neg", [vector]) : vector;
+  return { sum: { terms: sum.terms, shift: total(layouts, sum.shift, shift)! } };
+}
+
+/** a · b, or a / b, where b is one number for each channel; `undefined` for other operands. */
+function scaling(layouts: Layouts, y: Expr, [a, b]: readonly Expr[], divides: boolean): Held | undefined {
+  if (!sameShape(a.shape, y.shape) || !isRows(b, y.shape) || !suits(layouts, [a])) return undefined;
+  const rows = rowVector(layouts, b, y.shape);
+  const by = divides ? layouts.emit.node("Reciprocal", [rows]) : rows;
+  return { sum: scaled(layouts, layouts.sum(a), by) };
+}
+
+/** The sum over the positions of every channel of every example, [B·C]. */
+function rowSums(layouts: Layouts, x: Expr): string {
+  const { emit } = layouts;
+  const [b, c, h, w] = x.shape;
+  const { base, scale, shift } = single(layouts, x, true);
+  const [sum] = emit.once(`row sums ${base}`, () => {
+    const means = layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]);
+    return [emit.node("Mul", [layouts.view(means, [b * c]), emit.floats([h * w], [])])];
+  });
+  const shifts = shift === undefined ? undefined : emit.node("Mul", [shift, emit.floats([h * w], [])]);
+  return total(layouts, product(layouts, scale, sum), shifts)!;
+}
+
+/** Σ a · b over the positions of every channel of every example, [B·C]: a depthwise convolution of a with filters b. */
+function rowDots(layouts: Layouts, a: string, b: string, [batch, c, h, w]: Shape): string {
+  const rows = batch * c;
+  const key = `row dots ${[a, b].sort().join()}`;
+  return layouts.emit.once(key, () => {
+    const attributes = { kernel_shape: [h, w], strides: [1, 1], pads: [0, 0, 0, 0], group: rows };
+    const operands = [layouts.view(a, [1, rows, h, w]), layouts.view(b, [rows, 1, h, w])];
+    return [layouts.view(layouts.node("Conv", operands, attributes), [rows])];
+  })[0];
+}
+
+/**
+ * The centred image and, as a vector [B·C], 1/std of each channel's group. Means of groups are products with a matrix of
+ * ones on the groups' diagonal blocks. The variance is that of the centred image, which loses no digits.
+ */
+function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["groupNormalize"]) {
+  const { emit } = layouts;
+  const [b, c, h, w] = x.shape;
+  const found = single(layouts, x, true);
+  const { base, shift }: Omit<Sum, "terms"> & Term = found.scale === undefined ? found : { base: layouts.blocked(x) };
+  return emit.once(`group statistics ${base} ${shift} ${groups} ${eps}`, () => {
+    const blocks = (value: number) =>
+      emit.once(`blocks ${c} ${groups} ${value}`, () => {
+        const matrix = new Float32Array(c * c);
+        const size = c / groups;
+        for (let i = 0; i < c; i++) for (let j = 0; j < c; j++) if (Math.floor(i / size) === Math.floor(j / size)) matrix[i * c + j] = value;
+        return [emit.floats(matrix, [c, c])];
+      })[0];
+    const means = layouts.view(layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]), [b * c]);
+    const seen = layouts.view(total(layouts, means, shift)!, [b, c]);
+    const minusMean = layouts.view(emit.node("MatMul", [seen, blocks(-groups / c)]), [b * c]);
+    const centred = layouts.depthwise(base, x.shape, { shift: total(layouts, minusMean, shift)! });
+    const squares = layouts.view(rowDots(layouts, centred, centred, x.shape), [b, c]);
+    const variance = emit.node("Gemm", [squares, blocks(groups / (c * h * w)), emit.floats([eps], [1])]);
+    const inverse = emit.node("Reciprocal", [emit.node("Sqrt", [variance])]);
+    return [centred, layouts.view(inverse, [b * c])];
+  });
+}
+
+const onBlocks = ({ emit }: Layouts, sizes: readonly number[]) => sizes.every((size) => size % emit.block === 0);
+
+export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
+  add: (layouts, y, _, inputs) => addition(layouts, y, inputs, 1),
+  sub: (layouts, y, _, inputs) => addition(layouts, y, inputs, -1),
+  mul: (layouts, y, attrs, [a, b]) =>
+    scaling(layouts, y, [a, b], false) ?? scaling(layouts, y, [b, a], false) ?? binary("Mul")(layouts, y, attrs, [a, b]),
+  div: (layouts, y, attrs, inputs) => scaling(layouts, y, inputs, true) ?? binary("Div")(layouts, y, attrs, inputs),
+  pow: binary("Pow"),
+  maximum: binary("Max"),
+  minimum: binary("Min"),
+  neg: (layouts, y, _, [x]) =>
+    suits(layouts, [x]) ? { sum: scaled(layouts, layouts.sum(x), filledRows(layouts, y.shape, -1)) } : undefined,
+  exp: unary("Exp"),
+  log: unary("Log"),
+  sqrt: unary("Sqrt"),
+  reciprocal: unary("Reciprocal"),
+  abs: unary("Abs"),
+  sign: unary("Sign"),
+  sin: unary("Sin"),
+  cos: unary("Cos"),
+  tanh: unary("Tanh"),
+  sigmoid: unary("Sigmoid"),
+  silu: (layouts, _, __, [x]) =>
+    suits(layouts, [x]) ? { blocked: silu(layouts.emit, layouts.blocked(x)) } : undefined,
+  // With s = sigmoid(−x) and y = silu(x): s y + 1 − s.
+  siluSlope: (layouts, slope, _, [x]) => {
+    if (!suits(layouts, [x])) return undefined;
+    const minus = filledRows(layouts, slope.shape, -1);
+    const { base, scale, shift } = single(layouts, x, true);
+    const s = layouts.depthwise(base, slope.shape, {
+      scale: product(layouts, scale, minus)!,
+      ...(shift !== undefined && { shift: layouts.emit.node("Neg", [shift]) }),
+      activation: "Sigmoid",
+    });
+    const plus = layouts.emit.node("Mul", [s, silu(layouts.emit, layouts.blocked(x))]);
+    return {
+      blocked: layouts.depthwise(s, slope.shape, { scale: minus, shift: filledRows(layouts, slope.shape, 1), plus }),
+    };
+  },
+  rowAffine: (layouts, y, _, [x, scale, shift]) => {
+    if (!isRows(scale, y.shape) || !suits(layouts, [x])) return undefined;
+    const sum = scaled(layouts, layouts.sum(x), rowVector(layouts, scale, y.shape));
+    return { sum: { terms: sum.terms, shift: total(layouts, sum.shift, rowVector(layouts, shift, y.shape))! } };
+  },
+  rowDot: (layouts, y, { axis }, [a, b]) => {
+    if (axis !== 2 || !suits(layouts, [a, b])) return undefined;
+    const [first, second] = [single(layouts, a, false), single(layouts, b, false)];
+    const dots = rowDots(layouts, first.base, second.base, a.shape);
+    return { plain: layouts.view(product(layouts, product(layouts, first.scale, second.scale), dots)!, y.shape) };
+  },
+  reduceSum: (layouts, y, { axes }, [x]) => {
+    const overBatch = axes.join() === "0,2,3";
+    if ((!overBatch && axes.join() !== "2,3") || !suits(layouts, [x])) return undefined;
+    const rows = layouts.view(rowSums(layouts, x), [x.shape[0], x.shape[1], 1, 1]);
+    const { emit } = layouts;
+    return { plain: overBatch ? emit.node("ReduceSum", [rows, emit.ints([0])], { keepdims: 1 }) : layouts.view(rows, y.shape) };
+  },
+  groupNormalize: (layouts, _, attrs, [x]) => {
+    if (!suits(layouts, [x])) return undefined;
+    const [base, scale] = groupStatistics(layouts, x, attrs);
+    return { sum: { terms: [{ base, scale }] } };
+  },
+  groupInverseStd: (layouts, y, attrs, [x]) =>
+    suits(layouts, [x]) ? { plain: layouts.view(groupStatistics(layouts, x, attrs)[1], y.shape) } : undefined,
+  // Whole blocks of channels lie in a row in either layout.
+  concat: (layouts, _, { axis }, inputs) =>
+    axis === 1 && suits(layouts, inputs)
+      ? { blocked: layouts.emit.node("Concat", inputs.map((x) => layouts.blocked(x)), { axis }) }
+      : undefined,
+  slice: (layouts, y, { starts, ends, steps }, [x]) => {
+    const channels = y.shape.every((size, i) => i === 1 || size === x.shape[i]) && steps[1] === 1;
+    if (!channels || !onBlocks(layouts, [starts[1], ends[1]]) || !suits(layouts, [x])) return undefined;
+    const { emit } = layouts;
+    const bounds = [[starts[1]], [ends[1]], [1]].map((values) => emit.ints(values));
+    return { blocked: emit.node("Slice", [layouts.blocked(x), ...bounds]) };
+  },
+  pad: (layouts, _, { before, after, value }, [x]) => {
+    const channels = before.every((n, i) => i === 1 || (n === 0 && after[i] === 0)) && value === 0;
+    if (!channels || !onBlocks(layouts, [before[1], after[1]]) || !suits(layouts, [x])) return undefined;
+    return { blocked: layouts.emit.node("Pad", [layouts.blocked(x), layouts.emit.ints([...before, ...after])]) };
+  },
+  avgPool: (layouts, y, { kernel }, [x]) => {
+    if (!suits(layouts, [x]) || !layouts.fits(y)) return undefined;
+    const attributes = { kernel_shape: [kernel, kernel], strides: [kernel, kernel] };
+    return { blocked: layouts.node("AveragePool", [layouts.blocked(x)], attributes) };
+  },
+  upsample: (layouts, _, { factor }, [x]) =>
+    suits(layouts, [x])
+      ? { blocked: layouts.node("Upsample", [layouts.blocked(x)], { scales: [1, 1, factor, factor], mode: "nearest" }) }
+      : undefined,
+  conv2d: (layouts, y, attrs, inputs) => blockedConv(layouts, y, attrs, inputs),
+  conv2dInputGrad: (layouts, y, attrs, inputs) => blockedInputGrad(layouts, y, attrs, inputs),
+  conv2dFilterGrad: (layouts, _, attrs, inputs) => blockedFilterGrad(layouts, attrs, inputs),
+};
