@@ -12,7 +12,10 @@ type Vjp<K extends OpName> = (
 ) => readonly (Expr | undefined)[];
 
 /** Σ a · b over the trailing axes that have size 1 in `like`. */
-const rowDot = (a: Expr, b: Expr, like: Expr): Expr => a.rowDot(b, rowAxes(a.shape, like.shape)).reshape(like.shape);
+function rowDot(a: Expr, b: Expr, like: Expr): Expr {
+  const axis = rowAxes(a.shape, like.shape);
+  return axis === a.shape.length ? a.mul(b) : a.rowDot(b, axis).reshape(like.shape);
+}
 
 /** For each channel of [B, C, 1, …], the sum over its group. */
 function groupSum(rows: Expr, groups: number): Expr {
@@ -123,7 +126,9 @@ export const vjp: { readonly [K in OpName]: Vjp<K> } = {
   },
   // d(1/std)/dx = −y / (n std²), y the normalised elements.
   groupInverseStd: (dy, y, [x], { groups, eps }) => {
-    const scale = groupSum(dy, groups).mul(y.mul(y)).mul(-groups * (x.shape[0] / sizeOf(x.shape)));
+    const scale = groupSum(dy, groups)
+      .mul(y.mul(y))
+      .mul(-groups * (x.shape[0] / sizeOf(x.shape)));
     return [x.groupNormalize(groups, eps).mul(scale)];
   },
 };

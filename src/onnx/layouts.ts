@@ -77,11 +77,7 @@ export class Layouts {
   }
 
   /** Appends a node of the blocked domain. */
-  node(
-    opType: string,
-    inputs: readonly string[],
-    attributes: Readonly<Record<string, AttributeValue>> = {},
-  ): string {
+  node(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}): string {
     return this.emit.node(opType, inputs, attributes, domain);
   }
 

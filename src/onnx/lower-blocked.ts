@@ -69,13 +69,15 @@ function addition(layouts: Layouts, y: Expr, [a, b]: readonly Expr[], sign: 1 | 
   const signed = (sum: Sum) => (sign === 1 ? sum : scaled(layouts, sum, filledRows(layouts, y.shape, -1)));
   if (isA && isB) {
     if (!suits(layouts, [a, b])) return undefined;
-    if (!layouts.isPending(a) && !layouts.isPending(b)) return binary(sign === 1 ? "Add" : "Sub")(layouts, y, {}, [a, b]);
+    if (!layouts.isPending(a) && !layouts.isPending(b))
+      return binary(sign === 1 ? "Add" : "Sub")(layouts, y, {}, [a, b]);
     const [first, second] = [parts(layouts, a), signed(parts(layouts, b))];
     const shift = total(layouts, first.shift, second.shift);
     return { sum: { terms: [...first.terms, ...second.terms], ...(shift !== undefined && { shift }) } };
   }
   const [image, rows] = isA ? [a, b] : [b, a];
-  if (!isRows(rows, y.shape) || !suits(layouts, [image])) return binary(sign === 1 ? "Add" : "Sub")(layouts, y, {}, [a, b]);
+  if (!isRows(rows, y.shape) || !suits(layouts, [image]))
+    return binary(sign === 1 ? "Add" : "Sub")(layouts, y, {}, [a, b]);
   const vector = rowVector(layouts, rows, y.shape);
   const sum = isA ? layouts.sum(image) : signed(layouts.sum(image));
   const shift = isA && sign === -1 ? layouts.emit.node("Neg", [vector]) : vector;
@@ -128,7 +130,8 @@ function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["gr
       emit.once(`blocks ${c} ${groups} ${value}`, () => {
         const matrix = new Float32Array(c * c);
         const size = c / groups;
-        for (let i = 0; i < c; i++) for (let j = 0; j < c; j++) if (Math.floor(i / size) === Math.floor(j / size)) matrix[i * c + j] = value;
+        for (let i = 0; i < c; i++)
+          for (let j = 0; j < c; j++) if (Math.floor(i / size) === Math.floor(j / size)) matrix[i * c + j] = value;
         return [emit.floats(matrix, [c, c])];
       })[0];
     const means = layouts.view(layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]), [b * c]);
@@ -148,7 +151,9 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
   add: (layouts, y, _, inputs) => addition(layouts, y, inputs, 1),
   sub: (layouts, y, _, inputs) => addition(layouts, y, inputs, -1),
   mul: (layouts, y, attrs, [a, b]) =>
-    scaling(layouts, y, [a, b], false) ?? scaling(layouts, y, [b, a], false) ?? binary("Mul")(layouts, y, attrs, [a, b]),
+    scaling(layouts, y, [a, b], false) ??
+    scaling(layouts, y, [b, a], false) ??
+    binary("Mul")(layouts, y, attrs, [a, b]),
   div: (layouts, y, attrs, inputs) => scaling(layouts, y, inputs, true) ?? binary("Div")(layouts, y, attrs, inputs),
   pow: binary("Pow"),
   maximum: binary("Max"),
@@ -198,7 +203,9 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
     if ((!overBatch && axes.join() !== "2,3") || !suits(layouts, [x])) return undefined;
     const rows = layouts.view(rowSums(layouts, x), [x.shape[0], x.shape[1], 1, 1]);
     const { emit } = layouts;
-    return { plain: overBatch ? emit.node("ReduceSum", [rows, emit.ints([0])], { keepdims: 1 }) : layouts.view(rows, y.shape) };
+    return {
+      plain: overBatch ? emit.node("ReduceSum", [rows, emit.ints([0])], { keepdims: 1 }) : layouts.view(rows, y.shape),
+    };
   },
   groupNormalize: (layouts, _, attrs, [x]) => {
     if (!suits(layouts, [x])) return undefined;
@@ -210,7 +217,13 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
   // Whole blocks of channels lie in a row in either layout.
   concat: (layouts, _, { axis }, inputs) =>
     axis === 1 && suits(layouts, inputs)
-      ? { blocked: layouts.emit.node("Concat", inputs.map((x) => layouts.blocked(x)), { axis }) }
+      ? {
+          blocked: layouts.emit.node(
+            "Concat",
+            inputs.map((x) => layouts.blocked(x)),
+            { axis },
+          ),
+        }
       : undefined,
   slice: (layouts, y, { starts, ends, steps }, [x]) => {
     const channels = y.shape.every((size, i) => i === 1 || size === x.shape[i]) && steps[1] === 1;

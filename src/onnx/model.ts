@@ -1,6 +1,14 @@
 /** From a graph to the bytes of an ONNX model. */
 import { GraphError } from "../errors/index.ts";
-import { type ConvAttrs, type Expr, type OpAttrs, type OpName, sameShape, simplify, topological } from "../graph/index.ts";
+import {
+  type ConvAttrs,
+  type Expr,
+  type OpAttrs,
+  type OpName,
+  sameShape,
+  simplify,
+  topological,
+} from "../graph/index.ts";
 import { blockedConv, blockedInputGrad, type Extras, fitsBlocked } from "./blocked.ts";
 import { Emit } from "./emit.ts";
 import { type Held, Layouts } from "./layouts.ts";

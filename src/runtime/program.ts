@@ -14,7 +14,6 @@ export interface CompileOptions {
   readonly profile?: string;
   /** Keeps freed memory for the next run; off saves memory and costs time. */
   readonly arena?: boolean;
-  readonly pattern?: boolean;
 }
 
 /** Name, shape and dtype of what goes in or comes out. */
@@ -79,7 +78,7 @@ export async function compile(outputs: Readonly<Record<string, Expr>>, options: 
 
 async function createSession(
   model: Uint8Array,
-  { threads = 0, device = "cpu", profile, arena = true, pattern = arena }: CompileOptions,
+  { threads = 0, device = "cpu", profile, arena = true }: CompileOptions,
 ) {
   try {
     return await InferenceSession.create(model, {
@@ -88,7 +87,8 @@ async function createSession(
       interOpNumThreads: 1,
       graphOptimizationLevel: "all",
       enableCpuMemArena: arena,
-      enableMemPattern: pattern,
+      // A plan of all memory at once is laid beside what the first run has used, and so takes twice as much.
+      enableMemPattern: false,
       logSeverityLevel: 3,
       ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     });
