@@ -14,40 +14,48 @@ import {
   type Recipe,
   type Speed,
 } from "../recipe/index.ts";
-import { writePlot } from "../runs/index.ts";
-import { type Device, devices } from "../runtime/index.ts";
+import { RunFolder, writePlot } from "../runs/index.ts";
+import type { Device } from "../runtime/index.ts";
 import { command, type Terminal } from "./command.ts";
+import { binLines, learnedState, measureSpreads, spreadFlags, spreadLines, spreadPlot } from "./loss-spread.ts";
 import { comparisonText, objectiveLines, objectivePlots } from "./objective.ts";
 import { prepare, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, bytes, duration, flops } from "./terminal.ts";
 
 export const explain = command({
   name: "explain",
-  summary: "Say what a recipe optimises and takes: weighting, size, work, time here; or list the presets.",
-  argument: { name: "RECIPE", help: "A preset's name or a JSON file; left out: all presets", required: false },
+  summary: "Say what a recipe or a run optimises and takes: weighting, size, work, time here; or list the presets.",
+  argument: {
+    name: "RECIPE",
+    help: "A preset's name, a JSON file, or a run folder; left out: all presets",
+    required: false,
+  },
   examples: [
     "explain",
     "explain first-picture",
     "explain flow --against v-cosine --out plots",
     "explain edm --data emoji --set model.network.modelChannels=64",
+    "explain runs/mnist --against vdm++ --out plots",
   ],
   flags: {
     ...recipeFlags,
     against: { type: "string", value: "RECIPE", help: "Compare what counts with another recipe" },
     out: { type: "string", value: "DIR", help: "Folder for plots of schedule, density and weighting (SVG and PNG)" },
-    device: { type: "choice", choices: devices, default: "cpu", help: "Where to measure" },
-    threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
+    ...spreadFlags,
     noMeasure: { type: "boolean", help: "Do not run a few steps to see how long they take" },
   },
   async run(name, flags, terminal) {
     if (name === undefined) return list(terminal);
-    const { recipe, dataset, facts } = await prepare(name, flags, terminal);
+    const run = RunFolder.exists(name) ? RunFolder.open(name) : undefined;
+    const prepared = await prepare(run ? join(name, "recipe.json") : name, flags, terminal);
+    const { recipe, dataset, facts } = prepared;
     if (recipe.task === "classify")
       throw new ConfigError("explain: the recipe is a classifier's, which has no weighting. Explain its denoiser's.");
     const expense = expenseOf(recipe, facts);
     for (const line of description(name, recipe, dataset, expense)) terminal.print(line);
     const objective = objectiveOf(recipe);
-    for (const [title, text] of objectiveLines(objective)) terminal.print(row(title, text));
+    const state = run && learnedState(run, recipe);
+    for (const [title, text] of objectiveLines(objective, state)) terminal.print(row(title, text));
     const { rise, mixture } = profileOf(objective);
     const bound = { monotonic: mixture !== undefined, rise, massAtZero: mixture?.massAtZero };
     // The other recipe is taken to be for the same data.
@@ -56,13 +64,32 @@ export const explain = command({
     const against = other && objectiveOf({ ...other, data: { ...other.data, sigmaData } });
     const comparison = against && compareObjectives(objective, against);
     if (comparison) terminal.print(row("against", `${flags.against}: ${comparisonText(comparison)}`));
+    const named = [
+      { name, objective, state },
+      ...(against ? [{ name: flags.against ?? "", objective: against }] : []),
+    ] as const;
+    const plots: Record<string, string> = flags.out === undefined ? {} : { ...objectivePlots(named) };
+    const loss =
+      run && !flags.noMeasure ? await measureSpreads(run, prepared, named, { ...flags, terminal }) : undefined;
+    if (loss) {
+      for (const [title, text] of spreadLines(loss)) terminal.print(row(title, text));
+      for (const line of binLines(loss.spreads[name])) terminal.print(`  ${line}`);
+      plots["loss-spread"] = spreadPlot(loss);
+    }
     if (flags.out !== undefined) {
       mkdirSync(flags.out, { recursive: true });
-      const named = { [name]: objective, ...(against && { [flags.against ?? ""]: against }) };
-      for (const [plot, svg] of Object.entries(objectivePlots(named)))
+      for (const [plot, svg] of Object.entries(plots))
         for (const path of await writePlot(join(flags.out, plot), svg)) terminal.say(`wrote ${path}`);
     }
-    const explained = { name, recipe, data: facts, expense, bound, ...(comparison && { comparison }) };
+    const explained = {
+      name,
+      recipe,
+      data: facts,
+      expense,
+      bound,
+      ...(comparison && { comparison }),
+      ...(loss && { loss }),
+    };
     if (flags.noMeasure) {
       terminal.record(explained);
       return;

@@ -1,11 +1,15 @@
 /** What `explain` says of an objective, in words and as plots. */
 import { type Comparison, linePlot, type ObjectiveProfile, profileOf, scheduleInvariance } from "../analysis/index.ts";
 import type { Objective } from "../diffusion/index.ts";
+import type { NamedObjective } from "./loss-spread.ts";
 
-/** Lines of a table: a title and a text each. */
-export function* objectiveLines(objective: Objective): Generator<readonly [title: string, text: string]> {
+/** Lines of a table: a title and a text each. `state` is what a timestep law has learned. */
+export function* objectiveLines(
+  objective: Objective,
+  state?: Float64Array,
+): Generator<readonly [title: string, text: string]> {
   const { spec, noise, uniforms, warnings } = objective;
-  const profile = profileOf(objective);
+  const profile = profileOf(objective, state && { state });
   const { logSnr, density, effective } = profile;
   const peak = logSnr[effective.indexOf(1)];
   const loss =
@@ -83,8 +87,8 @@ function quantile(logSnr: Float64Array, curve: Float64Array, share: number): num
 const shown = (value: number) => value.toFixed(1).replace("-", "−");
 
 /** Plots by name: λ(t), p(λ), w_eff(λ) and, for an ELBO, the mixing distribution; one line for each objective. */
-export function objectivePlots(named: Readonly<Record<string, Objective>>): Readonly<Record<string, string>> {
-  const profiles = Object.entries(named).map(([name, one]) => [name, profileOf(one)] as const);
+export function objectivePlots(named: readonly NamedObjective[]): Readonly<Record<string, string>> {
+  const profiles = named.map(({ name, objective, state }) => [name, profileOf(objective, state && { state })] as const);
   const plot = (
     title: string,
     xLabel: string,

@@ -19,6 +19,18 @@ export { decode, type EncodeOptions, encode } from "./encode.ts";
 export type { Estimate } from "./examples.ts";
 export { type Expense, expenseOf, type MeasureOptions, measureSpeed, type Speed } from "./expense.ts";
 export { lasting } from "./lasting.ts";
+export {
+  adaptiveDensity,
+  type ErrorsRequest,
+  type Estimator,
+  estimatorOf,
+  type LossBin,
+  type LossSpread,
+  lawRange,
+  lossSpread,
+  measureErrors,
+  type NoiseErrors,
+} from "./loss-spread.ts";
 export type { ClassifierGuidance } from "./modified.ts";
 export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";
 export {

@@ -42,6 +42,7 @@ export {
 export { type ModelSpec, networkOf, oneHot } from "./model.ts";
 export { type AdamRates, type AdamState, adam, adamFeeds, adamRates, type OptimizerSpec } from "./optimizer.ts";
 export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from "./safetensors.ts";
+export { type NoiseKey, noiseOf, type SampleNoise } from "./sample-noise.ts";
 export {
   compileStableTarget,
   type GraphSizes,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { presetNames } from "../../src/recipe/index.ts";
-import { inProcess } from "./command-line.ts";
+import { inProcess, tinyRun } from "./command-line.ts";
 
 test("explain works on every preset", async () => {
   for (const name of presetNames) {
@@ -30,5 +30,43 @@ test("recipes that are one objective are told so, and plots are written", async 
     assert.match(bernoulli.stdout, /note {6}bernoulli: .* is the uniform law/);
   } finally {
     rmSync(out, { recursive: true });
+  }
+});
+
+test("of a run explain measures how the loss spreads over noise levels, and what an adaptive law would do", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "ornstein-explain-run-"));
+  try {
+    const [run, out] = [join(folder, "run"), join(folder, "plots")];
+    const adaptive = '{"type":"adaptive","logSnrMin":-10,"logSnrMax":14,"bins":24,"decay":0.9}';
+    const sets = [
+      "--set",
+      `objective.timesteps=${adaptive}`,
+      "--set",
+      'objective.loss={"weighting":{"type":"sigmoid"}}',
+    ];
+    const made = await inProcess(["train", ...tinyRun, ...sets, "--duration", "4800", "--out", run]);
+    assert.equal(made.code, 0, made.stderr);
+    const explained = async (...flags: string[]) => {
+      const { code, stdout, stderr } = await inProcess(["explain", run, "--n", "40", "--json", ...flags]);
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout.trim().split("\n").at(-1) ?? "").loss;
+    };
+    const { step, spreads, adaptive: ideal } = await explained("--out", out);
+    assert.equal(step, 300);
+    const { bins, variance, between, within } = spreads[run];
+    assert.equal(bins.length, 32);
+    const total = (values: readonly number[]) => values.reduce((a, b) => a + b);
+    assert.ok(Math.abs(total(bins.map((bin: { share: number }) => bin.share)) - 1) < 1e-9);
+    assert.ok(Math.abs(variance.mean - between.mean - within.mean) < 1e-9 && variance.error > 0);
+    assert.ok(ideal.between.mean < 1e-9 && ideal.variance.mean < variance.mean);
+    for (const end of ["svg", "png"]) assert.ok(existsSync(join(out, `loss-spread.${end}`)));
+    // The law has learned: begun anew it leaves more variance between noise levels.
+    const anew = await explained("--set", "objective.timesteps.decay=0.8");
+    assert.ok(anew.spreads[run].between.mean > 1.5 * between.mean, `${anew.spreads[run].between.mean} ${between.mean}`);
+    const other = await inProcess(["explain", run, "--set", "model.network.width=8"]);
+    assert.equal(other.code, 2);
+    assert.match(other.stderr, /the network that was trained is another than asked for/);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });

@@ -26,10 +26,10 @@ function tiny(name: string): string[] {
   ];
 }
 
-/** Trains each preset for so many steps; `check` sees the loss of each. */
+/** Trains each preset for so many steps; `check` sees the loss of each, and the run. */
 export async function trainEach(
   steps: number,
-  check: (name: string, losses: readonly number[]) => void,
+  check: (name: string, losses: readonly number[], run: string) => void | Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "ornstein-presets-"));
   try {
@@ -60,7 +60,7 @@ export async function trainEach(
       assert.equal(losses.length, steps, name);
       assert.ok(losses.every(Number.isFinite), `${name}: ${losses}`);
       assert.ok(existsSync(join(out, "samples", `images-${String(steps * batch).padStart(9, "0")}.png`)), name);
-      check(name, losses);
+      await check(name, losses, out);
     }
   } finally {
     rmSync(folder, { recursive: true });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gaussian } from "../../src/diffusion/index.ts";
+import { gaussian, type ObjectiveSpec, objective } from "../../src/diffusion/index.ts";
+import { stream } from "../../src/random/index.ts";
 import { objectiveOf, preset, presetNames } from "../../src/recipe/index.ts";
 
 // x ~ N(μ, s²): of all functions of the noisy sample the linear ones do best, and least squares are a matter of moments.
@@ -32,4 +33,68 @@ test("on Gaussian data every preset's minimiser is the true denoiser, and with i
       }
     }
   }
+});
+
+/** One slope for all noise levels, F = θ·c_in x̃: what it comes to depends on how much each level counts. */
+function slopeOf(spec: ObjectiveSpec, draws: () => Iterable<number>, state?: Float64Array): number {
+  const built = objective(spec);
+  const law = built.sampler.law(state ?? built.sampler.init());
+  let [xy, xx] = [0, 0];
+  for (const u of draws()) {
+    const { inX, inNoise, targetX, targetNoise, weight } = built.coefficients(built.draw(law, u));
+    xy += weight * (inX * targetX * std ** 2 + inNoise * targetNoise);
+    xx += weight * ((inX * std) ** 2 + inNoise ** 2);
+  }
+  return xy / xx;
+}
+
+const midpoints = () => Array.from({ length: 200_000 }, (_, i) => (i + 0.5) / 200_000);
+const weighted = { prediction: { type: "v" }, loss: { weighting: { type: "sigmoid" } } } as const;
+const fixedCosine: ObjectiveSpec = {
+  ...weighted,
+  schedule: { kind: "continuous", schedule: { type: "cosine", truncate: { min: -12, max: 12 } } },
+  timesteps: { type: "uniform" },
+};
+const adaptiveSpec: ObjectiveSpec = {
+  ...weighted,
+  timesteps: { type: "adaptive", logSnrMin: -12, logSnrMax: 12, bins: 40, decay: 0.9 },
+};
+
+test("an adaptive law has the minimiser of a fixed schedule, whatever it has learned; without importance it has another", () => {
+  const expected = slopeOf(fixedCosine, midpoints);
+  const learned = Float64Array.from({ length: 40 }, (_, bin) => (bin < 15 ? 3 : 0.2) + (bin % 7));
+  for (const state of [undefined, learned]) {
+    const found = slopeOf(adaptiveSpec, midpoints, state);
+    assert.ok(Math.abs(found / expected - 1) < 1e-4, `${found} ${expected}`);
+  }
+  const biased = slopeOf({ ...adaptiveSpec, importance: false }, midpoints, learned);
+  assert.ok(Math.abs(biased / expected - 1) > 0.02, `${biased} ${expected}`);
+});
+
+test("trained on draws while the law adapts, a linear model comes to the same minimiser, within 1%", () => {
+  const built = objective(adaptiveSpec);
+  const state = built.sampler.init();
+  const random = stream(4, "linear model");
+  // Least squares over all that was drawn.
+  let [xy, xx] = [0, 0];
+  for (let step = 0; step < 4000; step++) {
+    const law = built.sampler.law(state);
+    const drawn = Array.from({ length: 32 }, () => built.draw(law, random.uniform()));
+    const losses = drawn.map((draw) => {
+      const { inX, inNoise, targetX, targetNoise, weight } = built.coefficients(draw);
+      const [x, eps] = [std * random.normal(), random.normal()];
+      const [input, target] = [inX * x + inNoise * eps, targetX * x + targetNoise * eps];
+      xy += weight * input * target;
+      xx += weight * input ** 2;
+      return weight * ((step === 0 ? 0 : (xy / xx) * input) - target) ** 2 * draw.feedback;
+    });
+    built.sampler.observe(
+      state,
+      drawn.map(({ value }) => value),
+      losses,
+    );
+  }
+  const expected = slopeOf(fixedCosine, midpoints);
+  assert.ok(state.some((mean) => mean < 0.5) && state.every((mean) => mean !== 1), "the law has adapted");
+  assert.ok(Math.abs(xy / xx / expected - 1) < 0.01, `${xy / xx} ${expected}`);
 });
