@@ -18,7 +18,7 @@ function check(line: string): void {
   if ("helpOf" in parsed) return;
   const { command, argument, values } = parsed;
   if (argument !== undefined && (command.name === "train" || command.name === "explain"))
-    if (!argument.endsWith(".json")) askedRecipe(argument, values as RecipeFlags);
+    if (!argument.endsWith(".json") && !argument.startsWith("runs/")) askedRecipe(argument, values as RecipeFlags);
 }
 
 describe("commands in the documentation and in help can be given", () => {
