@@ -1,6 +1,7 @@
 /** Every command of the command line, by name. */
 import { bench } from "./bench.ts";
 import type { Command } from "./command.ts";
+import { compare } from "./compare/index.ts";
 import { dataBuild, dataInspect, dataSplit } from "./data.ts";
 import { doctor } from "./doctor/index.ts";
 import { evaluate } from "./eval.ts";
@@ -21,6 +22,7 @@ export const commands: Readonly<Record<string, Command>> = {
   likelihood,
   stats,
   explain,
+  compare,
   doctor,
   "data inspect": dataInspect,
   "data build": dataBuild,

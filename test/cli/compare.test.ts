@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { differences } from "../../src/cli/compare/differences.ts";
+import { preset, setField } from "../../src/recipe/index.ts";
+import { inProcess, tinyRun } from "./command-line.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "ornstein-compare-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const at = (...path: string[]) => join(folder, ...path);
+process.env["ORNSTEIN_CACHE"] = at("cache");
+
+before(async () => {
+  for (const [name, width] of [
+    ["narrow & dark", "8"],
+    ["wide", "16"],
+  ] as const) {
+    const args = ["train", ...tinyRun, "--duration", "320", "--set", `model.network.width=${width}`, "--out", at(name)];
+    assert.equal((await inProcess(args)).code, 0);
+    assert.equal((await inProcess(["eval", at(name), "--n", "20", "--seeds", "2", "--steps", "3"])).code, 0);
+  }
+});
+
+test("recipes differ in fields", () => {
+  const edm = preset("edm");
+  const other = setField(setField(edm, "training.batch=32"), "sampling.guidance=2") as typeof edm;
+  const { differ, same } = differences([edm, other]);
+  assert.deepEqual(differ, [
+    { path: "training.batch", values: ["64", "32"] },
+    { path: "sampling.guidance", values: [undefined, "2"] },
+  ]);
+  assert.ok(same > 20);
+});
+
+test("the page has everything in itself", async () => {
+  const out = at("page.html");
+  const { code, stdout, stderr } = await inProcess(["compare", at("narrow & dark"), at("wide"), "--out", out]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /1 fields of the recipes differ[\s\S]*model\.network\.width {2}8 {2}\| {2}16/);
+  const html = readFileSync(out, "utf8");
+  for (const pattern of [
+    /narrow &#38; dark/,
+    /model\.network\.width/,
+    /<svg/,
+    /data:image\/png;base64,/,
+    /real data/,
+    /± /,
+  ])
+    assert.match(html, pattern);
+  assert.doesNotMatch(html, /<script|https?:|src="(?!data:)|NaN|undefined|Infinity/);
+  // Every tag that is opened is closed.
+  for (const tag of ["section", "table", "figure", "svg", "div", "tr", "td"])
+    assert.equal(html.split(`<${tag}`).length - 1, html.split(`</${tag}>`).length - 1, tag);
+});
+
+test("one run, no run, or another ending are mistakes", async () => {
+  for (const [args, pattern] of [
+    [[at("wide")], /needs two runs/],
+    [[at("wide"), at("none")], /is no run/],
+    [[at("wide"), at("wide"), "--out", "x.pdf"], /must end in \.html/],
+    [[], /needs RUN/],
+  ] as const) {
+    const { code, stderr } = await inProcess(["compare", ...args]);
+    assert.equal(code, 2);
+    assert.match(stderr, pattern);
+  }
+});
