@@ -21,6 +21,8 @@ interface Study {
   /** Updates in a turn, and before the first. */
   readonly steps: number;
   readonly warmup: number;
+  /** Of the time. */
+  readonly share: number;
 }
 
 const withFields = (name: string, ...fields: readonly string[]) =>
@@ -38,7 +40,7 @@ const images = (shape: readonly number[], size: number, classes: number) =>
 const aot = (pool: number) => `training.coupling={"type":"aot","pool":${pool},"classWise":false}`;
 
 const colour =
-  (about: string, steps: number, ...fields: readonly string[]): (() => Study) =>
+  (about: string, share: number, ...fields: readonly string[]): (() => Study) =>
   () => {
     const all = ["data.flip=true", "model.conditional=false", "training.labelDropout=0", ...fields];
     return {
@@ -48,8 +50,9 @@ const colour =
         edm: withFields("edm", ...all),
         "edm-stf": withFields("edm", ...all, 'training.target={"type":"stf","references":4096}'),
       },
-      steps,
+      steps: 1,
       warmup: 2,
+      share,
     };
   };
 
@@ -65,16 +68,17 @@ const studies: Readonly<Record<string, readonly (() => Study)[]>> = {
       },
       steps: 128,
       warmup: 32,
+      share: 1,
     }),
   ],
   stf: [
-    colour("preset edm's U-Net, batches of 64", 4),
-    colour("the same with 64 channels, batches of 64", 2, "model.network.modelChannels=64"),
+    colour("preset edm's U-Net, batches of 64", 0.3),
+    colour("the same with 64 channels, batches of 64", 0.7, "model.network.modelChannels=64"),
   ],
 };
 
-async function measure({ title, dataset, recipes, steps, warmup }: Study, seconds: number): Promise<void> {
-  const ends = performance.now() + 1000 * seconds;
+async function measure({ title, dataset, recipes, steps, warmup, share }: Study, seconds: number): Promise<void> {
+  const ends = performance.now() + 1000 * share * seconds;
   const all = await Promise.all(
     Object.entries(recipes).map(async ([name, recipe]) => {
       const spec = trainerOf(resolveRecipe(recipe, dataset), factsOf(dataset));
@@ -108,4 +112,4 @@ async function measure({ title, dataset, recipes, steps, warmup }: Study, second
 const [name = "", seconds = "60"] = process.argv.slice(2);
 if (!Object.hasOwn(studies, name)) throw new ConfigError(`overhead: must be aot or stf; got ${JSON.stringify(name)}.`);
 console.log(cpus()[0]?.model ?? "unknown processor");
-for (const study of studies[name]) await measure(study(), Number(seconds) / studies[name].length);
+for (const study of studies[name]) await measure(study(), Number(seconds));

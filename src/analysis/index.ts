@@ -17,6 +17,14 @@ export {
   scheduleInvariance,
 } from "./effective-weighting.ts";
 export { type Fft, fft } from "./fft.ts";
+export {
+  coordinates,
+  type Directions,
+  leadingDirections,
+  linearSpread,
+  type PairMoments,
+  pairMoments,
+} from "./linear-guess.ts";
 export { type BitInformation, bitArea, bitInformation } from "./low-bit.ts";
 export { type PairingGain, pairingGain } from "./pairing-gain.ts";
 export { linePlot, type PlotOptions, type Series, ticks } from "./plot.ts";
@@ -49,6 +57,7 @@ export {
   stableVariance,
   type TargetVariance,
 } from "./target-variance.ts";
+export { rowDistances, type Trajectories, type TrajectoryLevel, trajectories } from "./trajectory.ts";
 export {
   contractionTime,
   type DecayOptions,

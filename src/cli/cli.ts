@@ -6,14 +6,17 @@ import { commands } from "./commands.ts";
 import { parseCommandLine } from "./parse.ts";
 import { openTerminal, type Streams } from "./terminal.ts";
 
-const overview = () =>
-  [
+const overview = () => {
+  const all = Object.values(commands);
+  const width = Math.max(...all.map(({ name }) => name.length));
+  return [
     "ornstein — train, sample, measure and understand diffusion models",
     "",
-    ...Object.values(commands).map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`),
+    ...all.map(({ name, summary }) => `  ${name.padEnd(width)} ${summary}`),
     "",
     "  ornstein COMMAND --help says more. ornstein quickstart trains on MNIST and draws digits, in minutes.",
   ].join("\n");
+};
 
 /** Errors that the user can do something about: one line, without a stack. */
 const explained = [ConfigError, GraphError, SessionError, NonFiniteError];

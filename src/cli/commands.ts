@@ -1,4 +1,10 @@
 /** Every command of the command line, by name. */
+import { analyzeLowBit } from "./analyze-low-bit.ts";
+import { analyzePairing } from "./analyze-pairing.ts";
+import { analyzeRun } from "./analyze-run.ts";
+import { analyzeSpectra } from "./analyze-spectra.ts";
+import { analyzeTargets } from "./analyze-targets.ts";
+import { analyzeW2Decay } from "./analyze-w2-decay.ts";
 import { bench } from "./bench.ts";
 import type { Command } from "./command.ts";
 import { compare } from "./compare/index.ts";
@@ -27,5 +33,11 @@ export const commands: Readonly<Record<string, Command>> = {
   "data inspect": dataInspect,
   "data build": dataBuild,
   "data split": dataSplit,
+  "analyze w2-decay": analyzeW2Decay,
+  "analyze targets": analyzeTargets,
+  "analyze pairing": analyzePairing,
+  "analyze run": analyzeRun,
+  "analyze low-bit": analyzeLowBit,
+  "analyze spectra": analyzeSpectra,
   bench,
 };

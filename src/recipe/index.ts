@@ -16,6 +16,13 @@ export {
 } from "./classifier.ts";
 export { type Drawn, type DrawOptions, type DrawRequest, draw, drawFrom, latentOf } from "./draw.ts";
 export { decode, type EncodeOptions, encode } from "./encode.ts";
+export {
+  type DenoisingError,
+  type DenoisingRequest,
+  type ExamineRequest,
+  examineDenoising,
+  examineTrajectories,
+} from "./examine.ts";
 export type { Estimate } from "./examples.ts";
 export { type Expense, expenseOf, type MeasureOptions, measureSpeed, type Speed } from "./expense.ts";
 export { lasting } from "./lasting.ts";
