@@ -9,6 +9,7 @@ import { bench } from "./bench.ts";
 import type { Command } from "./command.ts";
 import { compare } from "./compare/index.ts";
 import { dataBuild, dataInspect, dataSplit } from "./data.ts";
+import { distill } from "./distill.ts";
 import { doctor } from "./doctor/index.ts";
 import { evaluate } from "./eval.ts";
 import { explain } from "./explain.ts";
@@ -22,6 +23,7 @@ import { train } from "./train.ts";
 export const commands: Readonly<Record<string, Command>> = {
   quickstart,
   train,
+  distill,
   sample,
   steps,
   eval: evaluate,

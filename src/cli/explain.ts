@@ -1,7 +1,7 @@
 /** `ornstein explain`: what a recipe is, what it really optimises, and what it takes. */
 
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { compareObjectives, profileOf } from "../analysis/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
@@ -13,8 +13,9 @@ import {
   presetSummaries,
   type Recipe,
   type Speed,
+  studentLevels,
 } from "../recipe/index.ts";
-import { RunFolder, writePlot } from "../runs/index.ts";
+import { RunFolder, type TeacherDescription, writePlot } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { command, type Terminal } from "./command.ts";
 import { binLines, learnedState, measureSpreads, spreadFlags, spreadLines, spreadPlot } from "./loss-spread.ts";
@@ -53,6 +54,8 @@ export const explain = command({
       throw new ConfigError("explain: the recipe is a classifier's, which has no weighting. Explain its denoiser's.");
     const expense = expenseOf(recipe, facts);
     for (const line of description(name, recipe, dataset, expense)) terminal.print(line);
+    const lineage = lineageOf(name);
+    if (lineage) terminal.print(row("teacher", lineage));
     const objective = objectiveOf(recipe);
     const state = run && learnedState(run, recipe);
     for (const [title, text] of objectiveLines(objective, state)) terminal.print(row(title, text));
@@ -83,6 +86,7 @@ export const explain = command({
     }
     const explained = {
       name,
+      ...(lineage && { lineage }),
       recipe,
       data: facts,
       expense,
@@ -101,6 +105,19 @@ export const explain = command({
     terminal.record({ ...explained, speed, memory });
   },
 });
+
+/** Whom a run learned from, if `name` is a student's run, or the recipe.json in it. */
+function lineageOf(name: string): string | undefined {
+  const path = basename(name) === "recipe.json" ? dirname(name) : name;
+  if (!RunFolder.exists(path)) return undefined;
+  const { teacher } = RunFolder.open(path).describe();
+  const line = (of: TeacherDescription): string => {
+    const { steps, sampler } = of.recipe.sampling;
+    const own = studentLevels(of.recipe) ? `${steps} steps` : `${sampler}, ${steps} steps`;
+    return `${of.run} (${own}, ${amount(of.images)} images)${of.teacher ? `, of ${line(of.teacher)}` : ""}`;
+  };
+  return teacher && `student of ${line(teacher)}`;
+}
 
 function list(terminal: Terminal): void {
   const entries = Object.entries(presetSummaries);

@@ -37,6 +37,8 @@ interface DiscreteOptions {
   };
   /** Any list of β, each in (0, 1]; only the last may be 1. */
   betas: { readonly betas: readonly number[] | Float64Array };
+  /** Any list of noise levels σ̃ = √(1/ᾱ − 1), rising: the process that visits exactly those. */
+  levels: { readonly sigmas: readonly number[] | Float64Array };
 }
 
 interface BetaEnds {
@@ -60,6 +62,12 @@ const betaTables: { readonly [T in Type]: (spec: Spec<T>) => Float64Array } = {
   sigmoid: ({ steps = 1000, start = -3, end = 3, tau = 1, maxBeta = 0.999 }) =>
     betasOf((u) => sigmoid(end / tau) - sigmoid((u * (end - start) + start) / tau), steps, maxBeta),
   betas: ({ betas }) => Float64Array.from(betas),
+  levels: ({ sigmas }) => {
+    rising(sigmas);
+    // 1 − ᾱ_t/ᾱ_{t−1} for ᾱ = 1/(1 + σ̃²), without the cancellation.
+    const before = (t: number) => (t === 0 ? 0 : sigmas[t - 1]);
+    return Float64Array.from(sigmas, (sigma, t) => (sigma ** 2 - before(t) ** 2) / (1 + sigma ** 2));
+  },
 };
 
 /** The names of the discrete processes. */
@@ -108,6 +116,14 @@ function betasOfSpec<T extends Type>(type: T, spec: Spec<T>): Float64Array {
         "Take more steps (a linear-scaled schedule needs at least 21) or a smaller betaEnd.",
     );
   return betas;
+}
+
+function rising(sigmas: ArrayLike<number>): void {
+  const bad = Array.from(sigmas).findIndex((sigma, t) => !(sigma > (t === 0 ? 0 : sigmas[t - 1]) && sigma < Infinity));
+  if (bad < 0 && sigmas.length > 0) return;
+  throw new ConfigError(
+    `discrete schedule levels: sigmas must be finite and rise from above 0; ${bad < 0 ? "there is none" : `entry ${bad} is ${sigmas[bad]}`}.`,
+  );
 }
 
 /** All tables that follow from β. `timesteps` are the labels of the entries for the network (0, 1, … by default). */

@@ -17,3 +17,4 @@ export {
   progressiveTarget,
   progressiveWeightings,
 } from "./progressive.ts";
+export { type TeacherSteps, teacherSteps } from "./teacher-steps.ts";

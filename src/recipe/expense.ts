@@ -13,6 +13,7 @@ import {
   updateGraphs,
 } from "../training/index.ts";
 import { type DataFacts, modelOf, type Recipe, trainerOf } from "./recipe.ts";
+import { blankTeacher, needsTeacher, taught, teacherCalls } from "./teacher.ts";
 
 /** Size and work of a recipe, counted and not measured. */
 export interface Expense {
@@ -52,6 +53,7 @@ export function expenseOf(recipe: Recipe, facts: DataFacts): Expense {
     );
     passes.push({ times: batch / microBatch, cost: costOf([products, means]) });
   }
+  passes.push({ times: batch * teacherCalls(recipe), cost: forward });
   return {
     parameters: count,
     forwardFlops: forward.flops,
@@ -98,7 +100,8 @@ export async function measureSpeed(
       classes: Array.from({ length: facts.classes }, (_, i) => String(i)),
     }),
   });
-  const trainer = await createTrainer(trainerOf(recipe, facts), dataset, options);
+  const teacher = needsTeacher(recipe) ? await taught(recipe, facts, blankTeacher(recipe, facts), options) : {};
+  const trainer = await createTrainer(trainerOf(recipe, facts), dataset, { ...options, ...teacher });
   const readySeconds = seconds() - started;
   try {
     const times: number[] = [];

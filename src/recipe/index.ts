@@ -74,5 +74,14 @@ export {
   type StepSelectionRequest,
   selectSteps,
 } from "./step-selection.ts";
+export {
+  type StudentLoss,
+  type StudentOptions,
+  studentLevels,
+  studentLosses,
+  studentRecipe,
+  teacherLevels,
+} from "./student.ts";
+export { blankTeacher, needsTeacher, progressiveTargets, type Teacher, taught, teacherCalls } from "./teacher.ts";
 export { resolveThreshold } from "./threshold.ts";
 export { evenBatch, type TrainedModel, trainedModel } from "./trained.ts";

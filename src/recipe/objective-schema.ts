@@ -23,6 +23,7 @@ export const discreteSchema = z.discriminatedUnion("type", [
   member("cosine", { ...discreteCommon, ...optional({ s: nonNegative, maxBeta: fraction }) }),
   member("sigmoid", { ...discreteCommon, ...optional({ start: real, end: real, tau: positive, maxBeta: fraction }) }),
   member("betas", { betas: z.array(positive), ...optional({ zeroTerminalSnr: z.boolean() }) }),
+  member("levels", { sigmas: z.array(positive).min(1), ...optional({ zeroTerminalSnr: z.boolean() }) }),
 ]) satisfies z.ZodType<DiscreteSpec>;
 
 const adjustments = optional({ shift: real, truncate: z.strictObject({ min: real, max: real }) });

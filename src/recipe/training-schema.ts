@@ -49,6 +49,12 @@ export const couplingSchema = z.discriminatedUnion("type", [
 export const targetSchema = z.discriminatedUnion("type", [
   member("dsm", {}),
   member("stf", { references: count, ...optional({ classWise: z.boolean() }) }),
+  member("progressive", {
+    levels: z.array(positive).min(1),
+    ...optional({
+      guidance: z.strictObject({ scale: nonNegative, ...optional({ interval: z.tuple([nonNegative, positive]) }) }),
+    }),
+  }),
 ]) satisfies z.ZodType<TargetSpec>;
 
 export const trainingSchema = z.strictObject({

@@ -19,6 +19,7 @@ import { ConfigError } from "../errors/index.ts";
 import { type DataFacts, defineRecipe, type Recipe } from "../recipe/index.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StepRecord } from "../training/index.ts";
 import { explained, writeAtomic } from "./atomic.ts";
+import { hashBytes } from "./data-hash.ts";
 
 /** One line of `stats.jsonl`: means over the updates since the line before. */
 export interface StatsLine extends StepRecord {
@@ -37,6 +38,22 @@ export interface RunDescription {
     readonly hash?: string;
     readonly classNames?: readonly string[];
   };
+  /** Whom it learns from, if from a teacher. */
+  readonly teacher?: TeacherDescription;
+}
+
+/** A teacher as its student's run describes it; its parameters are in the same folder. */
+export interface TeacherDescription {
+  /** The run it comes from, as a path from the student's. */
+  readonly run: string;
+  /** Its updates, and examples seen. */
+  readonly step: number;
+  readonly images: number;
+  /** SHA-256 of its parameters. */
+  readonly parameters: string;
+  readonly recipe: Recipe;
+  /** Its own teacher, if it was a student. */
+  readonly teacher?: TeacherDescription;
 }
 
 /** How many of the latest checkpoints stay. */
@@ -69,14 +86,14 @@ export class RunFolder {
 
   /** Takes the folder away again if training left nothing in it, as when it could not begin. */
   removeIfUnused(): void {
-    const unused = new Set(["recipe.json", "samples"]);
+    const unused = new Set(["recipe.json", "samples", "teacher.safetensors"]);
     const samples = join(this.path, "samples");
     if (readdirSync(this.path).some((name) => !unused.has(name))) return;
     if (existsSync(samples)) {
       if (readdirSync(samples).length > 0) return;
       rmdirSync(samples);
     }
-    rmSync(join(this.path, "recipe.json"), { force: true });
+    for (const name of ["recipe.json", "teacher.safetensors"]) rmSync(join(this.path, name), { force: true });
     rmdirSync(this.path);
   }
 
@@ -84,6 +101,30 @@ export class RunFolder {
     if (!existsSync(join(path, "recipe.json")))
       throw new ConfigError(`${path}: is no run: it has no recipe.json. Give the folder that train made.`);
     return new RunFolder(path);
+  }
+
+  /** The file of a student's teacher. */
+  get teacherPath(): string {
+    return join(this.path, "teacher.safetensors");
+  }
+
+  /** Keeps the parameters of the run's teacher, so that it goes on whatever becomes of the teacher's own run. */
+  saveTeacher(params: Float32Array): void {
+    const tensors = { params: { shape: [params.length], data: params } };
+    writeAtomic(this.teacherPath, encodeSafetensors({ tensors, metadata: { format: "ornstein teacher 1" } }));
+  }
+
+  /** The parameters of the run's teacher, as they were when the run began. Throws ConfigError where they are others. */
+  loadTeacher(): Float32Array {
+    const { teacher } = this.describe();
+    if (!teacher || !existsSync(this.teacherPath))
+      throw new ConfigError(
+        `${this.path}: has no teacher, and its recipe needs one. ornstein distill makes such runs.`,
+      );
+    const found = decodeSafetensors(readWhole(this.teacherPath), this.teacherPath).tensors["params"]?.data;
+    if (!(found instanceof Float32Array) || hashBytes(found) !== teacher.parameters)
+      throw new ConfigError(`${this.teacherPath}: is not the teacher that the run began with. Bring it back.`);
+    return found;
   }
 
   /** Whether there is a run at `path`. */
@@ -99,17 +140,20 @@ export class RunFolder {
     } catch (cause) {
       throw new ConfigError(`${file}: cannot be read: ${cause instanceof Error ? cause.message : cause}.`, { cause });
     }
-    const { recipe, data } = (parsed ?? {}) as Partial<RunDescription>;
+    const { recipe, data, teacher } = (parsed ?? {}) as Partial<RunDescription>;
     const counts = [...(Array.isArray(data?.shape) ? data.shape : [undefined]), (data?.classes ?? -1) + 1];
     if (!data || !counts.every((n) => Number.isInteger(n) && Number(n) >= 1 && Number(n) <= 2 ** 20))
       throw new ConfigError(`${file}: "data" must hold shape and classes; got ${JSON.stringify(data)}. Was it edited?`);
-    return { recipe: defineRecipe(recipe, `${file}: recipe`), data };
+    return {
+      recipe: defineRecipe(recipe, `${file}: recipe`),
+      data,
+      ...(teacher && { teacher: { ...teacher, recipe: defineRecipe(teacher.recipe, `${file}: teacher.recipe`) } }),
+    };
   }
 
   /** Writes another recipe for the same model and data, such as one that trains for longer. */
   replaceRecipe(recipe: Recipe): void {
-    const { data } = this.describe();
-    writeAtomic(join(this.path, "recipe.json"), [`${JSON.stringify({ recipe, data }, null, 2)}\n`]);
+    this.revise({ ...this.describe(), recipe });
   }
 
   /** Whether training has seen all images that the recipe asks for. */

@@ -46,14 +46,11 @@ export { type NoiseKey, noiseOf, type SampleNoise } from "./sample-noise.ts";
 export {
   compileStableTarget,
   type GraphSizes,
-  type StableShift,
   type StableTarget,
   type StableTargetSetting,
   type StableTargetSpec,
   stableTargetGraphs,
   stableTargetSizes,
-  type TargetRows,
-  type TargetSpec,
 } from "./stable-target.ts";
 export {
   compileUpdate,
@@ -66,11 +63,14 @@ export {
   type UpdateSpec,
   updateGraphs,
 } from "./step.ts";
+export type { MovedTarget, Shift, TargetRows, TargetTime } from "./target.ts";
+export type { ProgressiveTargetSpec, TeacherGuidance, TeacherTargetSpec } from "./teacher-target.ts";
 export {
   createTrainer,
   flatFromCheckpoint,
   NonFiniteError,
   type StepRecord,
+  type TargetSpec,
   type Trainer,
   type TrainerOptions,
   type TrainerSpec,

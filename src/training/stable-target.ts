@@ -3,11 +3,12 @@
  * samples with the same references, which follow from seed and step, so that a resumed run has the same. The two products
  * with all references run in ONNX Runtime, in single precision; exponents and weights between them are float64.
  */
-import { type Batch, type Dataset, elements, withMirrorImages } from "../data/index.ts";
+import { type Dataset, elements, withMirrorImages } from "../data/index.ts";
 import { stableExponent, stableWeights } from "../diffusion/index.ts";
 import { input } from "../graph/index.ts";
 import { stream } from "../random/index.ts";
 import { type CompileOptions, compile } from "../runtime/index.ts";
+import type { MovedTarget, Shift, TargetRows, TargetTime } from "./target.ts";
 
 export interface StableTargetSpec {
   readonly type: "stf";
@@ -23,9 +24,6 @@ export interface StableTargetSpec {
   readonly classWise?: boolean;
 }
 
-/** What the network is asked for: what its own sample says, or what many samples say. */
-export type TargetSpec = { readonly type: "dsm" } | StableTargetSpec;
-
 export interface StableTargetSetting {
   readonly dataset: Dataset;
   /** Mirror images are references too. */
@@ -35,29 +33,9 @@ export interface StableTargetSetting {
   readonly rows: number;
 }
 
-/** Samples whose targets are wanted. */
-export interface TargetRows {
-  readonly batch: Batch;
-  readonly noise: Float32Array;
-  /** σ̃ of each. */
-  readonly sigma: readonly number[];
-  /** 1/c_out of each: from a change of x to one of the network's target. */
-  readonly scale: readonly number[];
-  /** The class each is trained for; undefined: none. Empty for models without labels. */
-  readonly labels: readonly (number | undefined)[];
-}
-
-export interface StableShift {
-  /** (x* − x)/c_out, as large as the samples: what a stable target adds to the network's. */
-  readonly shift: Float32Array;
-  /** 1/Σ w² of each sample. */
-  readonly effectiveSampleSize: Float64Array;
-}
-
-export interface StableTarget {
-  /** How far the targets of samples move in the update number `step`. */
-  shift(rows: TargetRows, step: number): Promise<StableShift>;
-  close(): Promise<void>;
+/** Stable targets at work. */
+export interface StableTarget extends MovedTarget {
+  shift(rows: TargetRows, now: Pick<TargetTime, "step">): Promise<Required<Shift>>;
 }
 
 /** The graphs: products of samples with all references, and means of the references for `meanRows` rows of weights. */
@@ -132,7 +110,7 @@ export async function compileStableTarget(
   };
 
   return {
-    async shift(given, step) {
+    async shift(given, { step }) {
       drawn.prepare(step);
       const { batch, noise, sigma, scale } = given;
       const z = new Float32Array(rows * dims);

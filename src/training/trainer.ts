@@ -13,8 +13,10 @@ import { type ModelSpec, oneHot } from "./model.ts";
 import { adamFeeds, type OptimizerSpec } from "./optimizer.ts";
 import type { NamedArray, Safetensors } from "./safetensors.ts";
 import { noiseOf } from "./sample-noise.ts";
-import { compileStableTarget, type TargetRows, type TargetSpec } from "./stable-target.ts";
+import { compileStableTarget, type StableTargetSpec } from "./stable-target.ts";
 import { compileUpdate, type StateName, stateNames, type Updater } from "./step.ts";
+import type { MovedTarget, TargetRows } from "./target.ts";
+import type { TeacherTargetSpec } from "./teacher-target.ts";
 import { varianceFeeds } from "./variance-loss.ts";
 
 export interface TrainerSpec {
@@ -38,6 +40,9 @@ export interface TrainerSpec {
   readonly target?: TargetSpec;
   readonly seed: number;
 }
+
+/** What the network is asked for: what its own sample says, what many samples say, or what a teacher says. */
+export type TargetSpec = { readonly type: "dsm" } | StableTargetSpec | TeacherTargetSpec;
 
 /** What one update came to. */
 export interface StepRecord {
@@ -78,19 +83,23 @@ export interface Trainer {
 export interface TrainerOptions extends CompileOptions {
   /** Matches the noises of the `aot` coupling's pools beside training. The result is the same to the last bit. */
   readonly matcher?: PoolMatcher;
+  /** The parameters that training starts from, in place of random ones. */
+  readonly start?: Float32Array;
+  /** A teacher's targets, where the spec asks for such; the trainer closes it. */
+  readonly target?: MovedTarget;
 }
 
 /** Prepares training from scratch; {@link Trainer.restore} goes on from a checkpoint. */
 export async function createTrainer(
   spec: TrainerSpec,
   dataset: Dataset,
-  { matcher, ...options }: TrainerOptions = {},
+  { matcher, start, target: teacher, ...options }: TrainerOptions = {},
 ): Promise<Trainer> {
   checkData(spec.model, dataset);
-  checkTarget(spec);
+  checkTarget(spec, teacher);
   const perturbed = spec.objective.noise.perturbation > 0;
-  const updater = await compileUpdate({ ...spec, perturbed, shifted: spec.target?.type === "stf" }, options);
-  const initial = initialize(updater.parameters, spec.seed);
+  const updater = await compileUpdate({ ...spec, perturbed, shifted: isMoved(spec.target) }, options);
+  const initial = start ?? initialize(updater.parameters, spec.seed);
   updater.load({ params: initial, ema: initial });
   const assemble = batches(dataset, {
     seed: spec.seed,
@@ -102,14 +111,14 @@ export async function createTrainer(
     { seed: spec.seed, assemble, shape: dataset.shape, ...(matcher && { matcher }) },
     options,
   );
-  const stable =
+  const moved =
     spec.target?.type === "stf"
       ? await compileStableTarget(
           spec.target,
           { dataset, flip: spec.flip, seed: spec.seed, rows: spec.microBatch },
           options,
         )
-      : undefined;
+      : teacher;
   const { sampler } = spec.objective;
   const lawState = sampler.init();
   const rate = learningRate(spec.learningRate);
@@ -138,16 +147,17 @@ export async function createTrainer(
       const law = sampler.law(lawState);
       const draws = drawsOf(spec, law, now);
       const micro: Feeds[] = [];
-      let effective = 0;
+      let effective: number | undefined;
       for (let at = 0; at < batch; at += microBatch) {
         const rows = draws.slice(at, at + microBatch);
         const noise = await coupling.noise(images + at, microBatch);
         const { feeds, ...target } = feedsOf(spec, updater, { assemble, noise }, images + at, rows);
-        if (!stable) micro.push(feeds);
+        if (!moved) micro.push(feeds);
         else {
-          const { shift, effectiveSampleSize } = await stable.shift(target, step);
+          const { shift, effectiveSampleSize } = await moved.shift(target, { step, ema: updater.state.ema });
           micro.push({ ...feeds, shift });
-          effective += effectiveSampleSize.reduce((sum, size) => sum + size, 0) / batch;
+          if (effectiveSampleSize)
+            effective = (effective ?? 0) + effectiveSampleSize.reduce((sum, size) => sum + size, 0) / batch;
         }
       }
       const lr = rate(now);
@@ -169,7 +179,14 @@ export async function createTrainer(
       );
       step++;
       images += batch;
-      return { step, images, loss, gradientNorm, lr, ...(stable && { effectiveSampleSize: effective }) };
+      return {
+        step,
+        images,
+        loss,
+        gradientNorm,
+        lr,
+        ...(effective !== undefined && { effectiveSampleSize: effective }),
+      };
     },
     checkpoint() {
       const tensors: Record<string, NamedArray> = { "timesteps/state": { shape: [lawState.length], data: lawState } };
@@ -203,14 +220,24 @@ export async function createTrainer(
     async close() {
       await coupling.close();
       await updater.close();
-      await stable?.close();
+      await moved?.close();
     },
   };
 }
 
-/** Refuses what stable targets would get wrong. */
-function checkTarget({ target, augment, objective }: TrainerSpec): void {
-  if (target?.type !== "stf") return;
+const isMoved = (target: TargetSpec | undefined): boolean => target !== undefined && target.type !== "dsm";
+
+/** Refuses what stable targets would get wrong, and a student without a teacher. */
+function checkTarget({ target, augment, objective }: TrainerSpec, teacher: MovedTarget | undefined): void {
+  if (target?.type !== "stf") {
+    if (isMoved(target) !== (teacher !== undefined))
+      throw new ConfigError(
+        teacher
+          ? "training.target: a teacher is given, and the recipe asks for none. Take progressive."
+          : `training.target: ${target?.type} needs a teacher. ornstein distill makes such runs.`,
+      );
+    return;
+  }
   if (augment)
     throw new ConfigError(
       "training.target: stf compares images as they are, and augmentation makes each another kind of image: targets would mix what the network is told to keep apart. Leave data.augment out (data.flip works), or take dsm.",
@@ -283,6 +310,7 @@ function feedsOf(
     batch,
     noise: noises.noise,
     sigma: draws.map(({ sigma }) => sigma),
+    steps: draws.map(({ step }) => step),
     scale: all.map(({ targetShift }) => targetShift),
     labels: model.classes > 0 ? kept : [],
   };

@@ -106,3 +106,12 @@ test("trailing and linspace begin at the noisiest timestep, leading does not", (
 function near(actual: number, expected: number, tolerance = 1e-12): void {
   assert.ok(Math.abs(actual - expected) <= tolerance * Math.max(Math.abs(expected), 1e-300), `${actual} ≠ ${expected}`);
 }
+
+test("a process by its noise levels visits exactly those", () => {
+  const given = [0.002, 0.3, 1, 80];
+  const { sigmas, steps } = discreteSchedule({ type: "levels", sigmas: given });
+  assert.equal(steps, 4);
+  for (const [t, sigma] of given.entries()) assert.ok(Math.abs(sigmas[t] - sigma) < 1e-9 * sigma);
+  for (const bad of [[], [1, 1], [2, 1], [0, 1], [1, Number.POSITIVE_INFINITY]])
+    assert.throws(() => discreteSchedule({ type: "levels", sigmas: bad }), ConfigError);
+});

@@ -18,6 +18,7 @@ function samples(dataset: Dataset, { flip = false, position = 0 } = {}): TargetR
     x: Float64Array.from(batch.x),
     noise: Float32Array.from(normals(3, "noise", position, batch.x.length)),
     sigma: [0.002, 0.3, 1, 20],
+    steps: [],
     scale: [500, 3, 1, -2],
     labels: [],
   };
@@ -59,7 +60,7 @@ for (const [name, dataset, flip] of [
     const setting = { dataset, flip, seed: 1, rows };
     const stable = await compileStableTarget({ type: "stf", references: 10_000 }, setting);
     for (const step of [0, 1]) {
-      const { shift, effectiveSampleSize } = await stable.shift(given, step);
+      const { shift, effectiveSampleSize } = await stable.shift(given, { step });
       assert.ok(farthest(target(given, shift), ideal(flip ? withMirrorImages(dataset) : dataset, given)) < 3e-6);
       assert.ok(effectiveSampleSize.every((n) => n >= 1 - 1e-9 && n <= 2 * dataset.size));
     }
@@ -72,7 +73,7 @@ test("one reference leaves every target as it is, exactly", async () => {
     { dataset: images, flip: false, seed: 1, rows },
   );
   for (const step of [0, 1, 2]) {
-    const { shift, effectiveSampleSize } = await stable.shift(samples(images), step);
+    const { shift, effectiveSampleSize } = await stable.shift(samples(images), { step });
     assert.ok(shift.every((v) => v === 0));
     assert.deepEqual([...effectiveSampleSize], [1, 1, 1, 1]);
   }
@@ -83,10 +84,10 @@ test("a target is made of exactly n samples, its own and others drawn for the st
   const setting = { dataset: moons, flip: false, seed: 1, rows };
   const given = { ...samples(moons), sigma: [1e6, 1e6, 1e6, 1e6], scale: [1, 1, 1, 1] };
   const stable = await compileStableTarget({ type: "stf", references: 7 }, setting);
-  const first = await stable.shift(given, 4);
+  const first = await stable.shift(given, { step: 4 });
   for (const size of first.effectiveSampleSize) assert.ok(Math.abs(size - 7) < 1e-6, `${size}`);
-  assert.notDeepEqual((await stable.shift(given, 5)).shift, first.shift);
-  assert.deepEqual((await stable.shift(given, 4)).shift, first.shift);
+  assert.notDeepEqual((await stable.shift(given, { step: 5 })).shift, first.shift);
+  assert.deepEqual((await stable.shift(given, { step: 4 })).shift, first.shift);
   await stable.close();
 });
 
@@ -96,7 +97,7 @@ test("classes are compared within themselves; samples without a label with all",
   const of = async (spec: { classWise?: boolean }, wanted: readonly (number | undefined)[]) => {
     const setting = { dataset: images, flip: false, seed: 1, rows };
     const stable = await compileStableTarget({ type: "stf", references: 12, ...spec }, setting);
-    const { shift } = await stable.shift({ ...given, labels: wanted }, 0);
+    const { shift } = await stable.shift({ ...given, labels: wanted }, { step: 0 });
     await stable.close();
     return target(given, shift);
   };
@@ -137,7 +138,7 @@ test("nearly equal images far from the origin keep their weights at small noise 
   const dataset = datasetFromArray({ name: "near", shape: [3, 16, 16], values });
   const given = { ...samples(dataset), sigma: new Array(rows).fill(sigma), scale: new Array(rows).fill(1 / sigma) };
   const stable = await compileStableTarget({ type: "stf", references: 6 }, { dataset, flip: false, seed: 1, rows });
-  const { shift, effectiveSampleSize } = await stable.shift(given, 0);
+  const { shift, effectiveSampleSize } = await stable.shift(given, { step: 0 });
   const exact = stableTargets({
     dims,
     x: given.x,
@@ -243,11 +244,11 @@ test("the references of a step are the same whether the steps before it were mad
   const shifts = new Set<string>();
   // 20 of 50, three new ones a step: a permutation lasts eleven steps.
   for (let step = 0; step < 25; step++) {
-    const { shift } = await through.shift(given, step);
+    const { shift } = await through.shift(given, { step });
     shifts.add(shift.join());
     if (step % 4 > 0 && step !== 11) continue;
     const fresh = await open();
-    assert.deepEqual((await fresh.shift(given, step)).shift, shift, `step ${step}`);
+    assert.deepEqual((await fresh.shift(given, { step })).shift, shift, `step ${step}`);
     await fresh.close();
   }
   assert.equal(shifts.size, 25);

@@ -1,0 +1,262 @@
+/** `ornstein distill`: a run taught to draw in fewer steps, phase by phase. */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigError } from "../errors/index.ts";
+import {
+  type DataFacts,
+  defineRecipe,
+  measureSpeed,
+  type Recipe,
+  type StudentLoss,
+  samplingPlan,
+  studentLevels,
+  studentLosses,
+  studentRecipe,
+  teacherLevels,
+  usualLevels,
+} from "../recipe/index.ts";
+import { createStudentRun, RunFolder, writeAtomic } from "../runs/index.ts";
+import type { CompileOptions, Device } from "../runtime/index.ts";
+import { command, type Terminal } from "./command.ts";
+import { loadData, readDuration } from "./recipes.ts";
+import { samplingOf } from "./sampling-flags.ts";
+import { duration } from "./terminal.ts";
+import { follow, runFlags } from "./train.ts";
+import { weightFlags, whichCheckpoint } from "./weights.ts";
+
+const planFormat = "ornstein distillation 1";
+const planName = "distill.json";
+
+/** What is to be done: written before it is begun, so that it can go on. */
+export interface DistillPlan {
+  readonly format: typeof planFormat;
+  /** The run that the first phase learns from, and which of its parameters. */
+  readonly teacher: string;
+  readonly checkpoint: string;
+  readonly weights: string;
+  /** The students, each the next one's teacher. */
+  readonly phases: readonly Recipe[];
+}
+
+/** The folder of a phase. */
+export const phasePath = (out: string, { sampling }: Recipe): string => join(out, `steps-${sampling.steps}`);
+
+export const distill = command({
+  name: "distill",
+  summary: "Teach a run to draw in fewer steps: each phase halves them; makes a run folder for each.",
+  argument: { name: "RUN", help: "The teacher's run folder, as made by train or distill", required: false },
+  examples: [
+    "distill runs/quickstart --to 4",
+    "distill runs/mnist --from 64 --to 1 --duration 20k,20k,40k --guidance 1.5",
+    "distill runs/mnist --from 32 --to 1 --factor 32",
+    "distill --resume --out runs/mnist-distilled",
+  ],
+  flags: {
+    to: { type: "integer", default: 4, min: 1, help: "DDIM steps of the last student" },
+    from: { type: "integer", min: 2, help: "DDIM steps of the teacher; 64, or a student's own" },
+    factor: { type: "integer", default: 2, min: 2, help: "Steps of its teacher that a student does in one" },
+    grid: {
+      type: "string",
+      value: "NAME|FILE",
+      default: "cosine",
+      help: "The teacher's noise levels: cosine, own, or as for sample",
+    },
+    guidance: {
+      type: "number",
+      min: 0,
+      help: "Guidance of the first teacher, built into the students; its recipe's if left out",
+    },
+    duration: {
+      type: "string",
+      value: "N|TIME,…",
+      help: "Images each phase sees, or about how long it takes; a quarter of the teacher's images if left out",
+    },
+    learningRate: {
+      type: "number",
+      min: 0,
+      help: "At the start of each phase, falling to 0; a quarter of the teacher's",
+    },
+    loss: {
+      type: "choice",
+      choices: studentLosses,
+      default: "trunc-snr",
+      help: "Weight of the error in x: max(SNR, 1) or SNR + 1",
+    },
+    batch: { type: "integer", min: 1, help: "Samples in one update; the teacher's if left out" },
+    seed: { type: "integer", min: 0, help: "Of everything random; the teacher's if left out" },
+    weights: weightFlags.weights,
+    checkpoint: weightFlags.checkpoint,
+    out: { type: "string", value: "DIR", help: "Folder for steps-32, steps-16, …; RUN-distilled if left out" },
+    ...runFlags,
+    sheets: {
+      type: "integer",
+      default: 0,
+      min: 0,
+      help: "Sheets of samples in the course of each phase, besides its last",
+    },
+    resume: { type: "boolean", help: "Continue in --out, bit for bit" },
+    dryRun: { type: "boolean", help: "Print the phases' recipes and stop" },
+  },
+  async run(path, flags, terminal) {
+    const compileOptions = { threads: flags.threads, device: flags.device as Device };
+    const options = {
+      ...compileOptions,
+      checkpointEvery: flags.checkpointEvery,
+      sheets: flags.sheets,
+      signal: terminal.signal,
+    };
+    if (flags.resume) {
+      if (flags.out === undefined)
+        throw new ConfigError("distill --resume: needs --out DIR, the folder of its phases.");
+      await carryOut(flags.out, readPlan(flags.out), options, terminal);
+      return;
+    }
+    if (path === undefined) throw new ConfigError("distill: needs a RUN to learn from.");
+    const out = flags.out ?? `${path.replace(/\/+$/, "")}-distilled`;
+    if (existsSync(join(out, planName)))
+      throw new ConfigError(
+        `${out}: holds a distillation already. Continue it with --resume, or choose another --out.`,
+      );
+    const teacher = RunFolder.open(path);
+    const { recipe, data } = teacher.describe();
+    teacher.load(whichCheckpoint(flags.checkpoint));
+    const phases = await phasesOf(
+      recipe,
+      data,
+      { ...flags, loss: flags.loss as StudentLoss },
+      compileOptions,
+      terminal,
+    );
+    for (const phase of phases) samplingPlan(phase);
+    if (flags.dryRun) {
+      for (const phase of phases) {
+        terminal.print(JSON.stringify(phase, null, 2));
+        terminal.record(phase);
+      }
+      return;
+    }
+    const { checkpoint, weights } = flags;
+    const plan: DistillPlan = { format: planFormat, teacher: path, checkpoint, weights, phases };
+    mkdirSync(out, { recursive: true });
+    writeAtomic(join(out, planName), [`${JSON.stringify(plan, null, 2)}\n`]);
+    await carryOut(out, plan, options, terminal);
+  },
+});
+
+/** What decides the phases. */
+export interface PhaseOptions {
+  readonly from?: number | undefined;
+  readonly to: number;
+  readonly factor: number;
+  readonly grid: string;
+  readonly guidance?: number | undefined;
+  readonly duration?: string | undefined;
+  readonly learningRate?: number | undefined;
+  readonly loss: StudentLoss;
+  readonly batch?: number | undefined;
+  readonly seed?: number | undefined;
+}
+
+/** The recipes of all students, the first one's teacher being `teacher`. */
+export async function phasesOf(
+  teacher: Recipe,
+  facts: DataFacts,
+  options: PhaseOptions,
+  compileOptions: CompileOptions,
+  terminal: Pick<Terminal, "say">,
+): Promise<Recipe[]> {
+  const { from, to, factor } = options;
+  const start = teacherLevels(teacher, from, gridOf(teacher, options));
+  const steps: number[] = [];
+  for (let count = start.length / factor; count >= to; count /= factor) steps.push(count);
+  if (steps.length === 0 || steps.at(-1) !== to)
+    throw new ConfigError(
+      `distill: --to ${to} is not reached from ${start.length} steps by dividing by ${factor}. Take --from ${to * factor ** 4}, or another --factor.`,
+    );
+  const durations = options.duration?.split(",").map(readDuration);
+  const phases: Recipe[] = [];
+  let learnt: Recipe = teacher;
+  let levels: readonly number[] = start;
+  for (const [i, count] of steps.entries()) {
+    const lasts = durations?.[Math.min(i, durations.length - 1)];
+    const request = {
+      steps: count,
+      levels,
+      ...(i === 0 && { guidance: options.guidance ?? guidanceOf(teacher) }),
+      images: lasts?.images ?? Math.ceil(teacher.training.images / 4),
+      learningRate: options.learningRate ?? teacher.training.learningRate.peak / 4,
+      loss: options.loss,
+      ...(options.batch !== undefined && { batch: options.batch }),
+      ...(options.seed !== undefined && { seed: options.seed }),
+    };
+    let phase = defineRecipe(studentRecipe(learnt, facts, request), `distill: ${count} steps`);
+    if (lasts?.seconds !== undefined) {
+      const { batch } = phase.training;
+      const { readySeconds, secondsPerStep } = await measureSpeed(phase, facts, compileOptions);
+      const updates = Math.max(1, Math.round((lasts.seconds - readySeconds) / secondsPerStep));
+      terminal.say(`${count} steps: ${updates} updates of ${batch} images in ${duration(lasts.seconds)}`);
+      phase = defineRecipe(studentRecipe(learnt, facts, { ...request, images: updates * batch }), `distill`);
+    }
+    phases.push(phase);
+    learnt = phase;
+    levels = studentLevels(phase) ?? levels;
+  }
+  return phases;
+}
+
+const guidanceOf = ({ sampling }: Recipe) => sampling.guidance ?? 1;
+
+/** The teacher's grid: its own, one of sample's, or equal steps of the cosine schedule's time between its usual ends. */
+function gridOf(teacher: Recipe, { grid, from = 64 }: PhaseOptions): Recipe["sampling"]["grid"] {
+  if (grid === "own") return teacher.sampling.grid;
+  if (grid !== "cosine") return samplingOf(teacher, { grid, steps: from, option: [], clip: false } as never).grid;
+  const { sigmaMin, sigmaMax } = usualLevels(teacher);
+  const truncate = { min: -2 * Math.log(sigmaMax), max: -2 * Math.log(sigmaMin) };
+  return { type: "schedule", schedule: { type: "cosine", truncate } };
+}
+
+function readPlan(out: string): DistillPlan {
+  const file = join(out, planName);
+  if (!existsSync(file)) throw new ConfigError(`${out}: holds no distillation: it has no ${planName}.`);
+  const plan = JSON.parse(readFileSync(file, "utf8")) as DistillPlan;
+  if (plan.format !== planFormat) throw new ConfigError(`${file}: is no plan of ornstein distill.`);
+  return { ...plan, phases: plan.phases.map((phase) => defineRecipe(phase, file)) };
+}
+
+/** Trains every phase that is not complete. */
+export async function carryOut(
+  out: string,
+  { teacher, checkpoint, weights, phases }: DistillPlan,
+  options: Parameters<typeof follow>[3],
+  terminal: Terminal,
+): Promise<RunFolder | undefined> {
+  let from = RunFolder.open(teacher);
+  const dataset = await loadData(from.describe().recipe, terminal);
+  const choice = {
+    checkpoint: whichCheckpoint(checkpoint),
+    weights: weights === "raw" ? ("params" as const) : ("ema" as const),
+  };
+  for (const [i, phase] of phases.entries()) {
+    const path = phasePath(out, phase);
+    const folder = RunFolder.exists(path)
+      ? RunFolder.open(path)
+      : createStudentRun(path, phase, from, i === 0 ? choice : {});
+    if (!folder.isComplete()) {
+      const started = performance.now();
+      terminal.say(`Phase ${i + 1} of ${phases.length}: ${phase.sampling.steps} steps`);
+      const { why } = await follow(folder, dataset, terminal, { ...options, part: `of phase ${i + 1}` });
+      if (why === "signal") {
+        terminal.say(`Stopped; continue with: ornstein distill --resume --out ${out}`);
+        return undefined;
+      }
+      const seconds = (performance.now() - started) / 1000;
+      terminal.print(
+        `${String(phase.sampling.steps).padStart(4)} steps  ${duration(seconds).padStart(8)}  ${folder.path}`,
+      );
+      terminal.record({ type: "phase", steps: phase.sampling.steps, seconds, run: folder.path });
+    }
+    from = folder;
+  }
+  terminal.print(`Draw with: ornstein sample ${from.path}`);
+  return from;
+}

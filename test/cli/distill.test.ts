@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { RunFolder } from "../../src/runs/index.ts";
+import { inProcess, tinyRun } from "./command-line.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "ornstein-distill-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const teacher = join(folder, "teacher");
+const out = join(folder, "students");
+
+before(async () => {
+  const made = await inProcess(["train", ...tinyRun, "--duration", "800", "--out", teacher]);
+  assert.equal(made.code, 0, made.stderr);
+  const distilled = await inProcess([
+    "distill",
+    teacher,
+    "--from",
+    "8",
+    "--to",
+    "2",
+    "--duration",
+    "160,320",
+    "--out",
+    out,
+  ]);
+  assert.equal(distilled.code, 0, distilled.stderr);
+});
+
+test("makes a run of every phase, each of which knows its teachers", () => {
+  assert.deepEqual(readdirSync(out).sort(), ["distill.json", "steps-2", "steps-4"]);
+  const { recipe, teacher: of } = RunFolder.open(join(out, "steps-2")).describe();
+  assert.equal(recipe.training.images, 320);
+  assert.equal(of?.run, "../steps-4");
+  assert.equal(of?.recipe.sampling.steps, 4);
+  assert.equal(of?.teacher?.run, "../../teacher");
+  assert.equal(of?.teacher?.images, 800);
+});
+
+test("a student draws with its own steps, whatever has become of its teacher", async () => {
+  const alone = join(folder, "alone");
+  cpSync(join(out, "steps-2"), alone, { recursive: true });
+  const { code, stdout, stderr } = await inProcess(["sample", alone, "--n", "16"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /2 network calls/);
+  const explained = await inProcess(["explain", join(alone, "recipe.json"), "--no-measure"]);
+  assert.equal(explained.code, 0, explained.stderr);
+  assert.match(explained.stdout, /student of \.\.\/steps-4 \(4 steps, 160 images\), of \.\.\/\.\.\/teacher/);
+});
+
+test("goes on where it stopped, to the same parameters", async () => {
+  const again = join(folder, "again");
+  cpSync(out, again, { recursive: true });
+  rmSync(join(again, "steps-2"), { recursive: true });
+  const { code, stderr } = await inProcess(["distill", "--resume", "--out", again]);
+  assert.equal(code, 0, stderr);
+  const weights = (path: string) => readFileSync(RunFolder.open(join(path, "steps-2")).checkpointPath(20));
+  assert.ok(weights(again).equals(weights(out)));
+});
+
+test("a distilled run is a teacher for fewer steps yet", async () => {
+  const { code, stderr } = await inProcess(["distill", join(out, "steps-2"), "--to", "1", "--duration", "160"]);
+  assert.equal(code, 0, stderr);
+  assert.ok(existsSync(join(out, "steps-2-distilled", "steps-1", "recipe.json")));
+});
+
+test("mistakes are told before anything is made", async () => {
+  const free = join(folder, "free");
+  for (const [args, message] of [
+    [[teacher, "--from", "12", "--to", "4"], /--to 4 is not reached from 12/],
+    [[teacher, "--guidance", "2"], /without labels/],
+    [[join(out, "steps-4"), "--from", "64"], /student of 4 steps/],
+    [[], /needs a RUN/],
+    [["--resume"], /no distillation/],
+  ] as const) {
+    const { code, stderr } = await inProcess(["distill", ...args, "--out", free]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, message);
+    assert.ok(!existsSync(free));
+  }
+});
