@@ -123,7 +123,7 @@ export async function compileStableTarget(
         const own = { ...numbers, products: compared.products };
         const { own: ownWeight, effective } = weigh(row, given, own, weights);
         effectiveSampleSize[row] = effective;
-        if (1 - ownWeight > leastWeight) moved.push({ row, weights: Float32Array.from(weights), total: 1 - ownWeight });
+        if (1 - ownWeight > leastWeight) moved.push({ row, weights: new Float32Array(weights), total: 1 - ownWeight });
       }
 
       // Σ w_k x_k − (Σ w_k) x
