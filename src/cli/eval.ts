@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder, holdsFeatureStatistics, readFeatureStatistics } from "../data/files/index.ts";
 import { type Dataset, type PixelConvention, pixelConventions } from "../data/index.ts";
-import { ConfigError } from "../errors/index.ts";
+import { ConfigError, unknownName } from "../errors/index.ts";
 import {
   cautions,
   chooseMetrics,
@@ -24,17 +24,20 @@ import { stream } from "../random/index.ts";
 import { defineRecipe, type Recipe, samplingPlan } from "../recipe/index.ts";
 import {
   appendEvaluation,
+  averageOfLength,
   cachedReference,
   drawSamples,
   type Evaluation,
   hashBytes,
   hashDataset,
   RunFolder,
+  type SamplesOf,
   type Subject,
   writePlot,
 } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { command, type Terminal, type Values } from "./command.ts";
+import { curvesOf } from "./curve.ts";
 import { showing, shown } from "./eta.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
 import { type Chosen, describeFeatures, extractorFor, featureFlags, readFeatures } from "./features.ts";
@@ -61,6 +64,23 @@ const flags = {
   sweep: { type: "string", value: "NAME=V,V;…", help: "Evaluate under all these settings, such as steps=5..40" },
   plot: { type: "string", value: "NAME", help: "Plots of a sweep: every number over NFE, as NAME-kid.svg and so on" },
   ...weightFlags,
+  weights: {
+    type: "string",
+    value: "ema|raw",
+    default: "ema",
+    help: "Averaged parameters, or those of the last update; ema,raw for both",
+  },
+  checkpoint: { type: "string", value: "STEP,…", default: "latest", help: "latest, best, all, or steps" },
+  ema: {
+    type: "string",
+    value: "LENGTH,…",
+    help: "In their place averages of these relative lengths, such as 0.05,0.1, of a run with training.averages",
+  },
+  curve: {
+    type: "string",
+    value: "NAME",
+    help: "Plot every number against images seen, as NAME-fd.svg and so on; of all checkpoints",
+  },
   ...sourceFlags,
   out: { type: "string", value: "FILE", help: "Add the numbers to this file of JSON lines; a run's eval.jsonl" },
 } as const;
@@ -75,7 +95,9 @@ export const evaluate = command({
     "eval runs/mnist",
     "eval runs/mnist --n 5000 --seeds 2 --sweep guidance=1,1.5,2",
     'eval runs/mnist --sweep "sampler=heun,dpm++2m;steps=5..40" --plot sweep',
-    "eval runs/mnist --checkpoint best --weights raw --metrics fd,kid",
+    "eval runs/mnist --checkpoint best,latest --weights ema,raw --metrics fd,kid",
+    "eval runs/mnist --curve mnist --n 1000 --seeds 2",
+    "eval runs/mnist --ema 0.02,0.05,0.1,0.2",
     "eval pictures/ --reference photos/ --size 64 --features inception=inception.onnx",
   ],
   flags,
@@ -102,8 +124,7 @@ async function evaluateRun(
 ): Promise<void> {
   const { recipe } = folder.describe();
   const settings = settingsFor(recipe, flags);
-  const checkpoint = whichCheckpoint(flags.checkpoint);
-  folder.load(checkpoint);
+  const subjects = subjectsOf(folder, flags);
   const data = await loadData(recipe, terminal);
   const against = await prepareReference(
     flags,
@@ -117,11 +138,11 @@ async function evaluateRun(
   try {
     announce(against, terminal);
     const swept: JudgedSetting[] = [];
-    for (const setting of settings) {
+    const judged: Evaluation[] = [];
+    for (const [setting, subjectOf] of settings.flatMap((one) => subjects.map((other) => [one, other] as const))) {
       const { sampling } = setting;
       const request = {
-        checkpoint,
-        weights: flags.weights === "raw" ? ("params" as const) : ("ema" as const),
+        ...subjectOf,
         sampling,
         n: flags.n,
         seeds,
@@ -137,7 +158,11 @@ async function evaluateRun(
       appendEvaluation(out, evaluation);
       report(evaluation, terminal);
       swept.push({ setting, evaluation });
+      judged.push(evaluation);
     }
+    if (flags.curve !== undefined)
+      for (const [name, svg] of Object.entries(curvesOf(judged)))
+        for (const file of await writePlot(`${flags.curve}-${name}`, svg)) terminal.say(`wrote ${file}`);
     if (flags.sweep !== undefined) for (const line of sweepTable(swept)) terminal.print(line);
     if (flags.plot !== undefined)
       for (const [name, svg] of Object.entries(sweepPlots(swept)))
@@ -147,6 +172,36 @@ async function evaluateRun(
     await against.extractor.close();
   }
 }
+
+/** Which parameters are judged: of each checkpoint, or averages put together from what the run stored. */
+function subjectsOf(folder: RunFolder, { checkpoint, weights, ema, curve }: EvalFlags): SubjectOf[] {
+  if (ema !== undefined) {
+    if (checkpoint !== "latest" || weights !== "ema")
+      throw new ConfigError(
+        "eval: --ema takes what the run stored up to its end: leave --checkpoint and --weights out.",
+      );
+    return ema.split(",").map((text) => {
+      const length = Number(text);
+      averageOfLength(folder, length);
+      return { checkpoint: "latest", weights: "ema", ema: length };
+    });
+  }
+  const all = checkpoint === "all" || (curve !== undefined && checkpoint === "latest");
+  const checkpoints = all ? folder.checkpoints() : checkpoint.split(",").map(whichCheckpoint);
+  if (checkpoints.length === 0) throw new ConfigError(`${folder.path}: has no checkpoint.`);
+  if (curve !== undefined && checkpoints.length < 2)
+    throw new ConfigError(
+      `eval: --curve needs two checkpoints or more; ${folder.path} has ${checkpoints.length}. Train with --keep 20.`,
+    );
+  for (const one of checkpoints) folder.load(one);
+  const kinds = weights.split(",").map((kind) => {
+    if (kind !== "ema" && kind !== "raw") throw unknownName("--weights", kind, ["ema", "raw"]);
+    return kind === "raw" ? ("params" as const) : ("ema" as const);
+  });
+  return checkpoints.flatMap((one) => kinds.map((kind) => ({ checkpoint: one, weights: kind })));
+}
+
+type SubjectOf = Pick<SamplesOf, "checkpoint" | "weights" | "ema">;
 
 /** The sampling of every setting, checked before anything is loaded. */
 function settingsFor(recipe: Recipe, flags: EvalFlags): Setting[] {

@@ -5,14 +5,14 @@ import type { Evaluation, Subject } from "../runs/index.ts";
 /** What was judged, in a line. */
 export function describeSubject(subject: Subject): string {
   if (subject.type === "source") return subject.name;
-  const { step, weights, sampling, evaluations } = subject;
+  const { step, weights, ema, sampling, evaluations } = subject;
   const { sampler, steps, guidance } = sampling;
   const guided =
     guidance === undefined || guidance === 1
       ? ""
       : `, guidance ${typeof guidance === "number" ? guidance : guidance.scale}`;
   const calls = evaluations === null ? "" : `, NFE ${evaluations}`;
-  return `step ${step}, ${weights === "ema" ? "ema" : "raw"}: ${sampler}, ${steps} steps${guided}${calls}`;
+  return `step ${step}, ${ema !== undefined ? `ema of length ${ema}` : weights === "ema" ? "ema" : "raw"}: ${sampler}, ${steps} steps${guided}${calls}`;
 }
 
 /** A heading and a line for each number. */

@@ -15,6 +15,7 @@ import { amount, bar, duration } from "./terminal.ts";
 export const runFlags = {
   device: { type: "choice", choices: devices, default: "cpu", help: "Where to compute" },
   threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
+  keep: { type: "integer", default: 3, min: 1, help: "Latest checkpoints that stay, besides the best" },
   checkpointEvery: { type: "number", default: 60, min: 0, help: "Seconds between checkpoints" },
 } as const satisfies Flags;
 
@@ -51,6 +52,7 @@ export const train = command({
     const options = {
       threads: flags.threads,
       device: flags.device as Device,
+      keep: flags.keep,
       checkpointEvery: flags.checkpointEvery,
       sheets: flags.sheets,
       signal: terminal.signal,

@@ -25,10 +25,12 @@ export function* measure(
   const measurements: Measurement[] = [];
   for (const metric of metrics) {
     yield metric;
-    const { figures, compute, needs } = metricTable[metric];
+    const { figures, compute, needs, floorless } = metricTable[metric];
     const perSet = sets.map((set) => compute(set, reference));
     const ofReal =
-      real && needs.every((need) => need === "sample" || real[need]) ? compute(real, reference) : undefined;
+      real && !floorless && needs.every((need) => need === "sample" || real[need])
+        ? compute(real, reference)
+        : undefined;
     for (const [i, { name, better }] of figures.entries()) {
       const values = perSet.map((numbers) => numbers[i]);
       measurements.push({

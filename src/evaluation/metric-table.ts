@@ -6,10 +6,12 @@ import {
   frechetDistance,
   inceptionScore,
   kernelDistance,
+  kernelDistanceOfSubsets,
+  memorisation,
   precisionRecall,
   twoSampleTest,
 } from "../metrics/index.ts";
-import { normals } from "../random/index.ts";
+import { normals, stream } from "../random/index.ts";
 import { slicedW2, unitDirections } from "../transport/index.ts";
 import { type Reference, type Seen, sliceSeen } from "./reference.ts";
 
@@ -27,6 +29,8 @@ export interface MetricEntry {
   readonly needs: readonly Need[];
   /** Whether it is computed where nobody says which metrics are. */
   readonly usual: (of: { readonly points: boolean }) => boolean;
+  /** Whether what other examples of the reference score means nothing, as they are in it. */
+  readonly floorless?: boolean;
   readonly compute: (generated: Seen, reference: Reference) => readonly number[];
 }
 
@@ -42,6 +46,8 @@ const slices = 200;
 /** Splits of the Inception score, as customary (Salimans et al. 2016); fewer where they would hold few images. */
 const splits = 10;
 const leastInSplit = 200;
+/** Samples of a seed whose nearest training image is sought. */
+const checkedForCopies = 500;
 
 const table = {
   fd: {
@@ -66,6 +72,28 @@ const table = {
     compute: (generated, reference) => [
       kernelDistance(asMany(reference, generated.features.count).features, generated.features).unbiased,
     ],
+  },
+  "kid-subsets": {
+    summary: "kernel distance as papers report it: the mean over 100 subsets of 1000, or of all if there are fewer",
+    figures: [lower("kid-subsets")],
+    needs: ["sample"],
+    usual: () => false,
+    compute: (generated, reference) => {
+      const draws = stream(0, "kernel subsets", 0);
+      const uniform = () => draws.uniform();
+      return [kernelDistanceOfSubsets(reference.sample!.features, generated.features, { uniform }).mean];
+    },
+  },
+  copies: {
+    summary: "share of samples much nearer to one training image than to any other: learnt by heart",
+    figures: [lower("copies")],
+    needs: ["sample"],
+    usual: ({ points }) => !points,
+    floorless: true,
+    compute: (generated, { sample }) => {
+      const some = sliceSeen(generated, 0, Math.min(checkedForCopies, generated.features.count));
+      return [memorisation(some.features, sample!.features).copied];
+    },
   },
   pr: {
     summary: "precision, recall, density and coverage, with as many examples of the reference",

@@ -47,8 +47,10 @@ export interface ReadingProgress {
 
 /** Examples extracted at a time. */
 const chunk = 512;
-/** Examples whose features are kept: as many as metrics of neighbours and kernels can use. */
-const mostKept = 10_000;
+/** Examples whose features are kept: 10,000 for neighbours and kernels, and more, for copies, where that is little memory. */
+const leastKept = 10_000;
+const mostNumbers = 2 ** 24;
+const mostKept = 100_000;
 
 /** Extracts features, and what else metrics ask for. */
 export async function see(extractor: Extractor, examples: Examples, labels?: Int32Array): Promise<Seen> {
@@ -86,6 +88,7 @@ export async function* referenceOf(
   const order = stream(0, "reference").permutation(dataset.size);
   const kept: Seen[] = [];
   const statistics: { [R in Role]?: FeatureStatistics } = {};
+  let keep = leastKept;
   for (let start = 0; start < dataset.size; start += chunk) {
     yield { done: start, total: dataset.size };
     const end = Math.min(start + chunk, dataset.size);
@@ -94,7 +97,9 @@ export async function* referenceOf(
       const rows = seen[role];
       if (rows) addFeatures((statistics[role] ??= featureStatistics(rows.dims)), rows);
     }
-    if (start < mostKept) kept.push(seen);
+    if (areMany(dataset) && !seen.spatial)
+      keep = Math.max(leastKept, Math.min(mostKept, Math.floor(mostNumbers / seen.features.dims)));
+    if (start < keep) kept.push(seen);
   }
   const sample = joined(kept);
   const { label } = dataset;
@@ -106,6 +111,9 @@ export async function* referenceOf(
     sample: { ...sample, ...(labels && { labels }) },
   };
 }
+
+/** Of points 10,000 are enough: nobody looks for copies among them. */
+const areMany = ({ shape }: Dataset) => shape.length === 3;
 
 const parts = ["features", "spatial", "logits", "colour"] as const;
 

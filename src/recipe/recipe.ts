@@ -131,6 +131,7 @@ export function trainerOf(recipe: Recipe, facts: DataFacts): TrainerSpec {
     optimizer: training.optimizer,
     learningRate: training.learningRate,
     ema: training.ema,
+    ...(training.averages && { averages: training.averages.stds }),
     batch: training.batch,
     microBatch: training.microBatch ?? training.batch,
     ...(training.clip !== undefined && { clip: training.clip }),

@@ -67,6 +67,10 @@ export const trainingSchema = z.strictObject({
   optimizer: optimizerSchema,
   learningRate: learningRateSchema,
   ema: emaSchema,
+  /** Averages kept besides, with power-function profiles, and how often they are stored: any length can be had afterwards. */
+  averages: z.exactOptional(
+    z.strictObject({ stds: z.array(positive.max(0.28)).min(2).max(4), snapshots: count.max(1000) }),
+  ),
   /** Which noise meets which example; each its own if left out. */
   coupling: z.exactOptional(couplingSchema),
   /** What the network is asked for; what its own sample says if left out. */

@@ -7,6 +7,7 @@ import { stream } from "../random/index.ts";
 import { drawFrom, modelOf, type Recipe, samplingPlan, type TrainedModel, trainedModel } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { flatFromCheckpoint, networkOf } from "../training/index.ts";
+import { averageOfLength } from "./averages.ts";
 import { hashBytes } from "./data-hash.ts";
 import type { Subject } from "./evaluation-log.ts";
 import type { RunFolder } from "./run-folder.ts";
@@ -16,6 +17,8 @@ import { sampleStore } from "./sample-store.ts";
 export interface SamplesOf {
   readonly checkpoint: "latest" | "best" | number;
   readonly weights: "ema" | "params";
+  /** An average of this relative length in their place, put together from what the run stored. */
+  readonly ema?: number;
   readonly sampling: Recipe["sampling"];
   readonly n: number;
   readonly seeds: readonly number[];
@@ -44,13 +47,18 @@ export interface DrawnSamples {
 export async function* drawSamples(
   folder: RunFolder,
   dataset: Dataset,
-  { checkpoint: which, weights, sampling, n, seeds, batch, rounding }: SamplesOf,
+  { checkpoint: which, weights, ema, sampling, n, seeds, batch, rounding }: SamplesOf,
   options: CompileOptions = {},
 ): AsyncGenerator<DrawingProgress, DrawnSamples, void> {
   const { recipe, data } = folder.describe();
-  const { checkpoint, path } = folder.load(which);
   const spec = modelOf(recipe, data);
-  const params = flatFromCheckpoint(networkOf(spec).parameters, checkpoint.tensors, weights, path);
+  const { params, step, images } = ema === undefined ? fromCheckpoint() : averageOfLength(folder, ema);
+  function fromCheckpoint() {
+    const { checkpoint, path } = folder.load(which);
+    const { tensors, metadata } = checkpoint;
+    const flat = flatFromCheckpoint(networkOf(spec).parameters, tensors, weights, path);
+    return { params: flat, step: Number(metadata["step"]), images: Number(metadata["images"]) };
+  }
   const { evaluations } = samplingPlan(recipe, sampling);
   const classOf = classes(dataset, spec.classes);
   const made = {
@@ -97,9 +105,10 @@ export async function* drawSamples(
   return {
     subject: {
       type: "run",
-      step: Number(checkpoint.metadata["step"]),
-      images: Number(checkpoint.metadata["images"]),
+      step,
+      images,
       weights,
+      ...(ema !== undefined && { ema }),
       parameters: made.parameters,
       sampling,
       evaluations: evaluations ?? (measured || null),

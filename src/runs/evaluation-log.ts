@@ -11,6 +11,8 @@ export type Subject =
       readonly step: number;
       readonly images: number;
       readonly weights: "ema" | "params";
+      /** The relative length of an average that was put together after training, in place of the run's own. */
+      readonly ema?: number;
       /** SHA-256 of the parameters. */
       readonly parameters: string;
       readonly sampling: Recipe["sampling"];

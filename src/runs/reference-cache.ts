@@ -16,7 +16,7 @@ import { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors
 import { explained, writeAtomic } from "./atomic.ts";
 import { hashBytes, hashDataset } from "./data-hash.ts";
 
-const format = "ornstein reference 1";
+const format = "ornstein reference 2";
 
 /** The reference that `dataset` makes through `extractor`: the one in the folder `cache`, or a new one, kept there. */
 export async function* cachedReference(

@@ -199,12 +199,12 @@ export class RunFolder {
   }
 
   /** Writes a checkpoint, and one of the lowest loss so far under its own name; removes all but the latest few. */
-  save(checkpoint: Safetensors, step: number, best: boolean): string {
+  save(checkpoint: Safetensors, step: number, best: boolean, keep = kept): string {
     const pieces = encodeSafetensors(checkpoint);
     const path = this.checkpointPath(step);
     writeAtomic(path, pieces);
     if (best) writeAtomic(this.bestPath, pieces);
-    for (const old of this.checkpoints().slice(0, -kept)) rmSync(this.checkpointPath(old), { force: true });
+    for (const old of this.checkpoints().slice(0, -keep)) rmSync(this.checkpointPath(old), { force: true });
     for (const name of readdirSync(this.path))
       if (name.endsWith(".tmp")) rmSync(join(this.path, name), { force: true });
     return path;

@@ -5,6 +5,7 @@ import { ConfigError } from "../errors/index.ts";
 import { draw, needsTeacher, type Recipe, taught, trainerOf } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, type StepRecord, type Trainer } from "../training/index.ts";
+import { rewindAverages, saveAverages, storedAverages } from "./averages.ts";
 import { dataFingerprint } from "./data-hash.ts";
 import { openPoolMatcher } from "./pool-matcher.ts";
 import type { RunDescription, RunFolder } from "./run-folder.ts";
@@ -15,6 +16,8 @@ export interface TrainRunOptions extends CompileOptions {
   readonly checkpointEvery?: number;
   /** Sample sheets in the course of training, spread evenly over it, besides the last. Default 4. */
   readonly sheets?: number;
+  /** The latest checkpoints that stay. Default 3. */
+  readonly keep?: number;
   /** Updates between lines of statistics. */
   readonly logEvery?: number;
   /** Seconds after which training ends, however far it has come. No limit if left out. */
@@ -58,13 +61,21 @@ export async function* trainRun(
   dataset: Dataset,
   options: TrainRunOptions = {},
 ): AsyncGenerator<TrainEvent> {
-  const { checkpointEvery = 60, sheets = 4, logEvery = 10, seconds = Infinity, signal, ...compileOptions } = options;
+  const {
+    checkpointEvery = 60,
+    sheets = 4,
+    keep = 3,
+    logEvery = 10,
+    seconds = Infinity,
+    signal,
+    ...compileOptions
+  } = options;
   const lock = folder.lock();
   try {
     yield* trainLocked(
       folder,
       dataset,
-      { checkpointEvery, sheets, logEvery, seconds, ...(signal && { signal }) },
+      { checkpointEvery, sheets, keep, logEvery, seconds, ...(signal && { signal }) },
       compileOptions,
     );
   } finally {
@@ -75,7 +86,7 @@ export async function* trainRun(
 async function* trainLocked(
   folder: RunFolder,
   dataset: Dataset,
-  { checkpointEvery, sheets, logEvery, seconds, signal }: Settled,
+  { checkpointEvery, sheets, keep, logEvery, seconds, signal }: Settled,
   compileOptions: CompileOptions,
 ): AsyncGenerator<TrainEvent> {
   const { recipe, data, teacher } = folder.describe();
@@ -103,6 +114,7 @@ async function* trainLocked(
       const { checkpoint, path } = folder.load();
       trainer.restore(checkpoint, path);
       folder.rewind(trainer.step);
+      rewindAverages(folder, trainer.images);
     }
   } catch (error) {
     await close();
@@ -118,12 +130,20 @@ async function* trainLocked(
     saved = { at: performance.now(), step: trainer.step };
     return {
       type: "checkpoint",
-      path: folder.save(trainer.checkpoint(), trainer.step, best),
+      path: folder.save(trainer.checkpoint(), trainer.step, best, keep),
       step: trainer.step,
     } as const;
   };
   // A classifier has no samples to show.
   const shows = recipe.task === undefined;
+  const { averages } = recipe.training;
+  /** Stores the averages when their time has come, and at the end. */
+  const store = (before: number, last: boolean) => {
+    if (!averages) return;
+    const turn = (images: number) => Math.floor((averages.snapshots * images) / total);
+    if (!last && turn(trainer.images) === turn(before)) return;
+    if (storedAverages(folder).at(-1) !== trainer.images) saveAverages(folder, trainer.averages, trainer);
+  };
   const share = () => Math.min(1, Math.max(trainer.images / total, since(started) / seconds));
   const ending = (): Ending | undefined =>
     trainer.images >= total ? "complete" : signal?.aborted ? "signal" : since(started) >= seconds ? "time" : undefined;
@@ -142,6 +162,7 @@ async function* trainLocked(
     while (!ending()) {
       const [before, shareBefore] = [performance.now(), share()];
       const record = await trainer.advance();
+      store(record.images - batch, false);
       windowSeconds += since(before);
       window.push(record);
       const imagesPerSecond = speed.after(record.images);
@@ -165,6 +186,7 @@ async function* trainLocked(
         speed.pause();
       }
     }
+    if (trainer.step > 0) store(trainer.images, true);
     if (trainer.step !== saved.step) yield save();
     const why = ending() ?? "signal";
     const { step, images } = trainer;

@@ -41,6 +41,7 @@ export {
 } from "./learning-rate.ts";
 export { type ModelSpec, networkOf, oneHot } from "./model.ts";
 export { type AdamRates, type AdamState, adam, adamFeeds, adamRates, type OptimizerSpec } from "./optimizer.ts";
+export { averageName, type PowerAverages, powerAverages } from "./power-averages.ts";
 export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from "./safetensors.ts";
 export { type NoiseKey, noiseOf, type SampleNoise } from "./sample-noise.ts";
 export {

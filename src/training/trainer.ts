@@ -11,6 +11,7 @@ import { type EmaSpec, emaDecay } from "./ema.ts";
 import { type LearningRateSpec, learningRate } from "./learning-rate.ts";
 import { type ModelSpec, oneHot } from "./model.ts";
 import { adamFeeds, type OptimizerSpec } from "./optimizer.ts";
+import { type PowerAverages, powerAverages } from "./power-averages.ts";
 import type { NamedArray, Safetensors } from "./safetensors.ts";
 import { noiseOf } from "./sample-noise.ts";
 import { compileStableTarget, type StableTargetSpec } from "./stable-target.ts";
@@ -25,6 +26,8 @@ export interface TrainerSpec {
   readonly optimizer: OptimizerSpec;
   readonly learningRate: LearningRateSpec;
   readonly ema: EmaSpec;
+  /** Relative lengths of power-function averages that are kept besides. */
+  readonly averages?: readonly number[];
   readonly batch: number;
   readonly microBatch: number;
   readonly clip?: number;
@@ -74,6 +77,8 @@ export interface Trainer {
   /** The averaged parameters, flat; what samples are drawn with. */
   readonly ema: Float32Array;
   readonly params: Float32Array;
+  /** The averages that {@link TrainerSpec.averages} asks for, as they are stored. */
+  readonly averages: PowerAverages["tensors"];
   /** Everything that a bit-for-bit continuation needs. The arrays are views of the present state: write them out before the next update. */
   checkpoint(): Safetensors;
   restore(checkpoint: Safetensors, where: string): void;
@@ -123,6 +128,7 @@ export async function createTrainer(
   const lawState = sampler.init();
   const rate = learningRate(spec.learningRate);
   const decay = emaDecay(spec.ema);
+  const averages = powerAverages(spec.averages ?? [], initial.length);
   let step = 0;
   let images = 0;
 
@@ -141,6 +147,7 @@ export async function createTrainer(
     get params() {
       return updater.state.params;
     },
+    averages: averages.tensors,
     async advance() {
       const { batch, microBatch } = spec;
       const now = { step, images, batch };
@@ -177,6 +184,7 @@ export async function createTrainer(
         draws.map(({ value }) => value),
         draws.map(({ feedback }, i) => losses[i] * feedback),
       );
+      averages.update(updater.state.params, now);
       step++;
       images += batch;
       return {
@@ -193,6 +201,7 @@ export async function createTrainer(
       for (const name of stateNames)
         for (const { path, offset, shape } of layout(updater.parameters))
           tensors[`${name}/${path}`] = { shape, data: updater.state[name].subarray(offset, offset + sizeOf(shape)) };
+      Object.assign(tensors, averages.tensors);
       return { tensors, metadata: { format: "ornstein checkpoint 1", step: String(step), images: String(images) } };
     },
     restore({ tensors, metadata }, where) {
@@ -213,6 +222,7 @@ export async function createTrainer(
         throw new ConfigError(
           `${where}: step and images must be whole numbers; got ${metadata.step}, ${metadata.images}.`,
         );
+      if (!averages.restore(tensors)) throw new ConfigError(`${where}: has not the averages of training.averages.`);
       updater.load(state);
       lawState.set(law.data);
       [step, images] = counts;

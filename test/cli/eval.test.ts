@@ -68,6 +68,55 @@ describe("a run", () => {
     assert.match(plot, /NFE/);
   });
 
+  test("at several checkpoints and averages, with curves", async () => {
+    const averages = ["--set", 'training.averages={"stds":[0.05,0.1],"snapshots":4}'];
+    const trained = ["train", ...tinyRun, ...averages, "--keep", "5", "--checkpoint-every", "0", "--duration", "96"];
+    assert.equal((await inProcess([...trained, "--out", at("many")])).code, 0);
+    const few = ["--n", "20", "--seeds", "2", "--steps", "2", "--metrics", "fd,kid-subsets", "--json"];
+    const records = async (...args: string[]) => {
+      const { code, stdout, stderr } = await inProcess(["eval", at("many"), ...few, ...args]);
+      assert.equal(code, 0, stderr);
+      return stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+    };
+    const curve = await records("--curve", at("curve"));
+    assert.deepEqual(
+      curve.map(({ subject }) => subject.step),
+      [2, 3, 4, 5, 6],
+    );
+    assert.ok(existsSync(at("curve-fd.svg")) && existsSync(at("curve-kid-subsets.svg")));
+    const both = await records("--checkpoint", "5,latest", "--weights", "ema,raw");
+    assert.deepEqual(
+      both.map(({ subject }) => [subject.step, subject.weights]),
+      [
+        [5, "ema"],
+        [5, "params"],
+        [6, "ema"],
+        [6, "params"],
+      ],
+    );
+    const lengths = await records("--ema", "0.05,0.15");
+    assert.deepEqual(
+      lengths.map(({ subject }) => [subject.step, subject.ema]),
+      [
+        [6, 0.05],
+        [6, 0.15],
+      ],
+    );
+    for (const [args, pattern] of [
+      [["--ema", "0.5"], /at most 0\.28/],
+      [["--ema", "0.1", "--checkpoint", "5"], /leave --checkpoint and --weights out/],
+      [["--weights", "mean"], /--weights: must be one of ema, raw/],
+      [["--curve", "x", "--checkpoint", "5"], /two checkpoints or more/],
+    ] as const) {
+      const { code, stderr } = await inProcess(["eval", at("many"), ...args]);
+      assert.equal(code, 2);
+      assert.match(stderr, pattern);
+    }
+  });
+
   test("keeps its samples: the same again draws nothing, and more draws the rest", async () => {
     cpSync(at("run"), at("kept"), { recursive: true });
     rmSync(at("kept", "eval"), { recursive: true, force: true });

@@ -208,7 +208,8 @@ function latestOf(evaluations: readonly Evaluation[]): Evaluation[] {
   const latest = new Map<string, Evaluation>();
   for (const one of evaluations) {
     const { subject, protocol } = one;
-    const what = subject.type === "run" ? [subject.step, subject.weights, subject.sampling] : [subject.hash];
+    const what =
+      subject.type === "run" ? [subject.step, subject.weights, subject.ema, subject.sampling] : [subject.hash];
     latest.set(JSON.stringify([what, protocol.n, protocol.features.hash, protocol.reference.hash]), one);
   }
   return [...latest.values()];
