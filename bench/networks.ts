@@ -128,7 +128,7 @@ function unet(s: Scope, x: Expr, time: Expr, c: number): Expr {
   h = residual(s.at("middle1"), h, embedding, channels[coarsest]);
   for (let level = coarsest; level >= 0; level--) {
     for (const i of [0, 1, 2]) h = block(s.at(`up${level}_${i}`), concat([h, skips.pop()!], 1), level);
-    if (level > 0) h = conv(s.at(`up${level}`), h.upsample(2), { outChannels: h.shape[1] });
+    if (level > 0) h = conv(s.at(`up${level}`), h, { outChannels: h.shape[1], resample: "up" });
   }
   return conv(s.at("out"), norm(s.at("out_norm"), h).silu(), { outChannels: x.shape[1] });
 }

@@ -81,6 +81,8 @@ const work: { readonly [K in OpName]: Work<K> } = {
   conv2dFilterGrad: (dw, [, dy]) => taps(dy, dw.shape),
   avgPool: perInput(1),
   upsample: none,
+  interleave: none,
+  phase: none,
   // Largest, difference, exponential, sum, quotient.
   softmax: perInput(5),
   // Sum, difference, square, sum, product.

@@ -78,6 +78,10 @@ export interface OpAttrs {
   conv2dFilterGrad: ConvAttrs & { readonly kernel: readonly [number, number] };
   avgPool: { readonly kernel: number };
   upsample: { readonly factor: number };
+  /** Four images as one of twice the resolution: at rows 2i + a and columns 2j + b it shows image 2a + b. */
+  interleave: None;
+  /** Every second row and column, from `row` and `column` on. */
+  phase: { readonly row: 0 | 1; readonly column: 0 | 1 };
   softmax: None;
   /** x · scale + shift, with one scale and shift for each run of trailing elements: their trailing axes have size 1. */
   rowAffine: None;
@@ -314,6 +318,9 @@ export function concat(parts: readonly Expr[], axis: number): Expr {
   const [at] = normalizeAxes("concat", [axis], parts[0]?.shape.length ?? 0);
   return new Expr("concat", { axis: at }, parts);
 }
+
+/** Four images [B, C, H, W] as one [B, C, 2H, 2W]: at rows 2i + a and columns 2j + b it shows image 2a + b. */
+export const interleave = (images: readonly Expr[]): Expr => new Expr("interleave", {}, images);
 
 /** Every node the outputs depend on, inputs before users. */
 export function topological(outputs: readonly Expr[]): Expr[] {

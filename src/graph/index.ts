@@ -6,6 +6,7 @@ export {
   type DType,
   Expr,
   input,
+  interleave,
   lift,
   type OpAttrs,
   type Operand,
@@ -20,9 +21,11 @@ export {
   firPad,
   firUp,
   groupNorm,
+  isBox,
   meanSquaredError,
   softplus,
   split,
+  upConv2d,
 } from "./functions.ts";
 export { gradients } from "./gradients.ts";
 export { infer } from "./infer.ts";

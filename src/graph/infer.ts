@@ -221,6 +221,20 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
     const [b, c, h, w] = image("upsample", inputs[0]);
     return float([b, c, h * factor, w * factor]);
   },
+  interleave: (inputs) => {
+    expectInputs("interleave", inputs, ["float32", "float32", "float32", "float32"]);
+    const [b, c, h, w] = image("interleave", inputs[0]);
+    for (const x of inputs)
+      if (!sameShape(x.shape, inputs[0].shape))
+        throw new GraphError(`interleave: shapes differ: ${show(x.shape)} and ${show(inputs[0].shape)}.`);
+    return float([b, c, 2 * h, 2 * w]);
+  },
+  phase: (inputs) => {
+    expectInputs("phase", inputs, ["float32"]);
+    const [b, c, h, w] = image("phase", inputs[0]);
+    if (h % 2 !== 0 || w % 2 !== 0) throw new GraphError(`phase: ${h}×${w} does not halve.`);
+    return float([b, c, h / 2, w / 2]);
+  },
   softmax: unary("softmax"),
   rowAffine: (inputs) => {
     expectInputs("rowAffine", inputs, ["float32", "float32", "float32"]);

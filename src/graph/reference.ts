@@ -237,6 +237,16 @@ export const reference: { readonly [K in OpName]: Reference<K> } = {
   },
   upsample: ([x], { factor }, y, [{ shape }]) =>
     gather(x, shape, y.shape, ([b, c, i, j]) => [b, c, Math.floor(i / factor), Math.floor(j / factor)]),
+  interleave: (xs, _, y, [{ shape }]) => {
+    const steps = strides(shape);
+    return Float64Array.from({ length: sizeOf(y.shape) }, (_unused, at) => {
+      const [b, c, i, j] = coordinates(at, y.shape);
+      const image = xs[2 * (i % 2) + (j % 2)];
+      return image[b * steps[0] + c * steps[1] + Math.floor(i / 2) * steps[2] + Math.floor(j / 2)];
+    });
+  },
+  phase: ([x], { row, column }, y, [{ shape }]) =>
+    gather(x, shape, y.shape, ([b, c, i, j]) => [b, c, 2 * i + row, 2 * j + column]),
   softmax: ([x], _, y) => {
     const n = y.shape.at(-1)!;
     const out = new Float64Array(x.length);

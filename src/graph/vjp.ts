@@ -1,6 +1,6 @@
 /** The gradient of every primitive, in terms of the same primitives, so that gradients have gradients too. */
 
-import { concat, type Expr, lift, Expr as Node, type OpAttrs, type OpName } from "./expr.ts";
+import { concat, type Expr, interleave, lift, Expr as Node, type OpAttrs, type OpName } from "./expr.ts";
 import { rowAxes } from "./infer.ts";
 import { sizeOf } from "./shape.ts";
 
@@ -24,6 +24,9 @@ function groupSum(rows: Expr, groups: number): Expr {
   const sums = rows.reshape([b, groups, c / groups]).sum([2]);
   return sums.expand([b, groups, c / groups]).reshape(rows.shape);
 }
+
+/** The places of the four images of an `interleave`. */
+const phases = ([0, 1] as const).flatMap((row) => ([0, 1] as const).map((column) => ({ row, column })));
 
 /** Σ a over the trailing axes that have size 1 in `like`. */
 function rowSum(a: Expr, like: Expr): Expr {
@@ -114,6 +117,11 @@ export const vjp: { readonly [K in OpName]: Vjp<K> } = {
   ],
   avgPool: (dy, _, __, { kernel }) => [dy.mul(1 / kernel ** 2).upsample(kernel)],
   upsample: (dy, _, __, { factor }) => [dy.avgPool(factor).mul(factor ** 2)],
+  interleave: (dy) => phases.map((at) => new Node("phase", at, [dy])),
+  phase: (dy, _, __, { row, column }) => {
+    const none = lift(0).expand(dy.shape);
+    return [interleave(phases.map((at) => (at.row === row && at.column === column ? dy : none)))];
+  },
   softmax: (dy, y) => [y.mul(dy.sub(dy.mul(y).sum([-1])))],
   rowAffine: (dy, _, [x, scale]) => [dy.mul(scale), rowDot(dy, x, scale), rowSum(dy, scale)],
   rowDot: (dy, _, [a, b]) => [b.mul(dy), a.mul(dy)],

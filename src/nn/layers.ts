@@ -1,5 +1,5 @@
 /** The layers that networks are made of: linear, convolution with resampling, group normalisation. */
-import { type Expr, firDown, firPad, firUp, groupNorm } from "../graph/index.ts";
+import { type Expr, firDown, firPad, firUp, groupNorm, isBox, upConv2d } from "../graph/index.ts";
 import { defaultInit, type LayerInit, layerInits } from "./init.ts";
 import type { Scope } from "./scope.ts";
 
@@ -54,13 +54,16 @@ export function conv(s: Scope, x: Expr, options: ConvOptions): Expr {
   const convolved = (image: Expr, pad: number) => image.conv2d(weight, { stride, pads: [pad, pad, pad, pad] });
 
   const blur = firPad(filter);
+  const repeats = resample === "up" && isBox(filter);
   const y = !resample
     ? convolved(x, own)
-    : !fused
-      ? convolved(resampled(x, resample, filter), own)
-      : resample === "up"
-        ? convolved(firUp(x, filter, Math.max(blur - own, 0)), Math.max(own - blur, 0))
-        : firDown(convolved(x, own + blur), filter, 0);
+    : repeats && kernel === 3 && stride === 1 && own === 1
+      ? upConv2d(x, weight)
+      : !fused
+        ? convolved(resampled(x, resample, filter), own)
+        : resample === "up"
+          ? convolved(firUp(x, filter, Math.max(blur - own, 0)), Math.max(own - blur, 0))
+          : firDown(convolved(x, own + blur), filter, 0);
   return bias ? y.add(s.param("bias", [outChannels], inits.bias).reshape([1, outChannels, 1, 1])) : y;
 }
 

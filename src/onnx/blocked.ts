@@ -199,9 +199,9 @@ export function blockedFilterGrad(
   const [rowsSeen, columns] = [height + pads[0] + pads[2], width + pads[1] + pads[3]];
 
   const images = emit.once(`as images ${x.id} ${pads}`, () => {
-    const turned = layouts.node("ReorderInput", [
-      layouts.view(wholeBlocks(layouts, x), [1, batch, (c / n) * height, width * n]),
-    ]);
+    const turned = emit.once(`turned images ${x.id}`, () => [
+      layouts.node("ReorderInput", [layouts.view(wholeBlocks(layouts, x), [1, batch, (c / n) * height, width * n])]),
+    ])[0];
     const apart = emit.node("Reshape", [turned, emit.ints([batch / n, c / n, height, width * n, n])]);
     const margins = emit.ints([0, 0, pads[0], pads[1] * n, 0, 0, 0, pads[2], pads[3] * n, 0]);
     return [pads.every((p) => p === 0) ? apart : emit.node("Pad", [apart, margins])];

@@ -246,6 +246,41 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
     suits(layouts, [x])
       ? { blocked: layouts.node("Upsample", [layouts.blocked(x)], { scales: [1, 1, factor, factor], mode: "nearest" }) }
       : undefined,
+  // Neighbouring pixels are runs of n numbers: first columns join, then rows.
+  interleave: (layouts, y, _, inputs) => {
+    if (!suits(layouts, inputs)) return undefined;
+    const { emit } = layouts;
+    const [b, c, h, w] = inputs[0].shape;
+    const joined = (pair: readonly string[], run: number) =>
+      emit.node(
+        "Concat",
+        pair.map((x) => layouts.view(x, [(b * c * h * w) / run, run])),
+        { axis: 1 },
+      );
+    const images = inputs.map((x) => layouts.blocked(x));
+    const even = joined(images.slice(0, 2), emit.block);
+    const odd = joined(images.slice(2), emit.block);
+    const rows = 2 * w * emit.block;
+    const whole = emit.node(
+      "Concat",
+      [even, odd].map((x) => layouts.view(x, [(2 * b * c * h * w) / rows, rows])),
+      { axis: 1 },
+    );
+    return { blocked: layouts.view(whole, y.shape) };
+  },
+  phase: (layouts, y, { row, column }, [x]) => {
+    if (!suits(layouts, [x]) || !layouts.fits(y)) return undefined;
+    const { emit } = layouts;
+    const [b, c, h, w] = x.shape;
+    const split = (value: string, runs: number, run: number, which: number) =>
+      emit.once(`halves ${value} ${run}`, () =>
+        emit.nodes("Split", [layouts.view(value, [runs, 2 * run])], { axis: 1, num_outputs: 2 }, 2),
+      )[which];
+    const rowRun = w * emit.block;
+    const rows = split(layouts.blocked(x), (b * c * h * w) / (2 * rowRun), rowRun, row);
+    const pixels = split(rows, (b * c * h * w) / (4 * emit.block), emit.block, column);
+    return { blocked: layouts.view(pixels, y.shape) };
+  },
   conv2d: (layouts, y, attrs, inputs) => blockedConv(layouts, y, attrs, inputs),
   conv2dInputGrad: (layouts, y, attrs, inputs) => blockedInputGrad(layouts, y, attrs, inputs),
   conv2dFilterGrad: (layouts, _, attrs, inputs) => blockedFilterGrad(layouts, attrs, inputs),

@@ -105,6 +105,12 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
       nearest_mode: "floor",
       coordinate_transformation_mode: "asymmetric",
     }),
+  interleave: (emit, xs) =>
+    emit.node("DepthToSpace", [emit.node("Concat", xs, { axis: 1 })], { blocksize: 2, mode: "DCR" }),
+  phase: (emit, [x], { row, column }) => {
+    const [end, axes, steps] = [emit.ints([2 ** 31, 2 ** 31]), emit.ints([2, 3]), emit.ints([2, 2])];
+    return emit.node("Slice", [x, emit.ints([row, column]), end, axes, steps]);
+  },
   softmax: (emit, xs) => emit.node("Softmax", xs, { axis: -1 }),
   // One pass over memory, where Mul and Add would take two.
   rowAffine: (emit, [x, scale, shift], _, y, [, { shape }]) => {

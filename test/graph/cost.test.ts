@@ -49,6 +49,8 @@ test("every primitive that computes has a cost", () => {
     "concat",
     "oneHot",
     "upsample",
+    "interleave",
+    "phase",
   ];
   for (const [op, [{ shapes, build }]] of Object.entries(examples)) {
     const y: Expr = build(...shapes.map((shape, k) => input(`x${k}`, shape)));

@@ -1,5 +1,5 @@
 /** Small expressions that exercise every primitive, shared by the tests of gradients and of the ONNX lowering. */
-import { concat, Expr, gradients, input, type OpName, type Shape, sizeOf } from "../../src/graph/index.ts";
+import { concat, Expr, gradients, input, interleave, type OpName, type Shape, sizeOf } from "../../src/graph/index.ts";
 
 export interface Example {
   readonly shapes: readonly Shape[];
@@ -148,6 +148,8 @@ export const examples: { readonly [K in Exclude<OpName, "input" | "constant">]: 
   ],
   avgPool: [{ shapes: [[2, 3, 4, 6]], build: (x) => x.avgPool(2) }],
   upsample: [{ shapes: [[2, 3, 2, 3]], build: (x) => x.upsample(2) }],
+  interleave: [{ shapes: Array.from({ length: 4 }, () => [2, 3, 2, 3]), build: (...xs) => interleave(xs) }],
+  phase: [{ shapes: [[2, 3, 4, 6]], build: (x) => new Expr("phase", { row: 1, column: 0 }, [x]) }],
   softmax: [{ shapes: [[2, 3, 4]], build: (x) => x.softmax() }],
   rowAffine: [
     {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError } from "../../src/errors/index.ts";
-import { cost, evaluate, gradients, sizeOf } from "../../src/graph/index.ts";
+import { cost, evaluate, gradients, sizeOf, topological } from "../../src/graph/index.ts";
 import {
   type BuildOptions,
   bake,
@@ -227,8 +227,12 @@ const published: readonly (readonly [NetworkConfig, number, number])[] = [
 test("networks take the published number of multiply–adds", () => {
   for (const [config, side, expected] of published) {
     const { output } = buildNetwork(config, { batch: 1, shape: [3, side, side] });
-    const { macs } = cost([output]);
-    assert.ok(Math.abs(macs / 1e9 - expected) < 0.01 * expected, `${macs / 1e9} (expected ${expected})`);
+    // Published are 9 taps for every pixel of an enlarged image; here 4 are enough.
+    const spared = topological([output])
+      .filter(({ op }) => op === "interleave")
+      .reduce((sum, { shape, inputs: [conv] }) => sum + 5 * sizeOf(shape) * conv.inputs[1].shape[1], 0);
+    const macs = (cost([output]).macs + spared) / 1e9;
+    assert.ok(Math.abs(macs - expected) < 0.01 * expected, `${macs} (expected ${expected})`);
   }
 });
 
