@@ -1,18 +1,25 @@
 /** Flags that change how a run is sampled; each is short for a field of the recipe's `sampling`. */
 import { existsSync } from "node:fs";
 import { ConfigError, unknownName } from "../errors/index.ts";
-import { type Recipe, usualLevels } from "../recipe/index.ts";
-import { type SamplerName, samplers } from "../sampling/index.ts";
+import { type Recipe, recipePathSamplers, usualLevels } from "../recipe/index.ts";
+import { samplers } from "../sampling/index.ts";
 import type { Flags, Values } from "./command.ts";
 import { readGridFile } from "./grid-file.ts";
 
 type Sampling = Recipe["sampling"];
 
+const paths = ["vp", "ve", "sub-vp", "flow", "ou"] as const satisfies readonly Sampling["path"][];
+
 export const samplingFlags = {
-  sampler: { type: "choice", choices: Object.keys(samplers), help: "Solver; the recipe's if left out" },
+  sampler: {
+    type: "choice",
+    choices: [...Object.keys(samplers), ...recipePathSamplers],
+    help: "Solver; the recipe's if left out",
+  },
   steps: { type: "integer", min: 1, help: "Solver steps" },
   option: { type: "strings", value: "NAME=VALUE", help: "An option of the solver, such as eta=0.5; may be repeated" },
   churn: { type: "number", min: 0, help: "Noise added over all steps by euler, heun and dpm2; 0 is none" },
+  path: { type: "choice", choices: paths, help: "Path of predictor-corrector and euler-maruyama (the reverse SDE)" },
   grid: { type: "string", value: "NAME|FILE", help: "karras, exponential, time, trailing, …, or a file of levels" },
   rho: { type: "number", min: 0, help: "How much a karras grid crowds towards low noise; 7 usually" },
   sigmaMin: { type: "number", min: 0, help: "The grid's last noise level before 0" },
@@ -62,7 +69,8 @@ export function samplingOf(recipe: Recipe, flags: SamplingFlags): Sampling {
   const { threshold, temperature } = flags;
   return {
     ...rest,
-    ...(flags.sampler !== undefined && { sampler: flags.sampler as SamplerName }),
+    ...(flags.sampler !== undefined && { sampler: flags.sampler as Sampling["sampler"] }),
+    ...(flags.path !== undefined && { path: flags.path as NonNullable<Sampling["path"]> }),
     steps: found.type === "levels" ? found.sigmas.length : (flags.steps ?? rest.steps),
     grid: found,
     ...(Object.keys(options).length > 0 && { options }),

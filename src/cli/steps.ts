@@ -1,7 +1,17 @@
 /** `ornstein steps`: the best noise levels for a budget of steps. */
 import { linePlot, type Series } from "../analysis/index.ts";
+import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { type CheckedGrid, checkGrids, type PlannedGrid, selectSteps, usualGrids } from "../recipe/index.ts";
+import {
+  type CheckedGrid,
+  checkGrids,
+  type PlannedGrid,
+  type StepSearch,
+  searchSteps,
+  selectSteps,
+  type TrainedModel,
+  usualGrids,
+} from "../recipe/index.ts";
 import { RunFolder, writeAtomic, writePlot } from "../runs/index.ts";
 import { sigmaSteps } from "../sampling/index.ts";
 import { command, type Terminal } from "./command.ts";
@@ -22,6 +32,11 @@ export const steps = command({
     budget: { type: "string", value: "K,K,…", default: "5,10,20,50", help: "Numbers of steps" },
     n: { type: "integer", default: 256, min: 1, help: "Examples to measure on at every level" },
     check: { type: "integer", min: 0, help: "Other examples to check the plans on; as many, where there are. 0: none" },
+    search: {
+      type: "boolean",
+      help: "Steps of ddim by gradient through the sampler instead: samples close to the data",
+    },
+    updates: { type: "integer", default: 200, min: 1, help: "Updates of --search" },
     levels: { type: "integer", default: 200, min: 2, help: "Levels to choose from, where there are no timesteps" },
     variance: { type: "choice", choices: ["small", "large"], default: "small", help: "Of a step back: β̃ or β" },
     ...splitFlags,
@@ -46,6 +61,12 @@ export const steps = command({
     try {
       const dataset = await heldOut(recipe, flags, terminal);
       const { n, seed, levels: levelCount } = flags;
+      if (flags.search) {
+        const grids = await searched(model, dataset, budgets, flags, terminal);
+        if (flags.out !== undefined)
+          writeGrids(flags.out, { run: folder.path, unit: "energy distance", grids }, terminal);
+        return;
+      }
       const others = flags.check ?? Math.min(n, dataset.size - n);
       const request = {
         seed,
@@ -85,16 +106,63 @@ export const steps = command({
           for (const file of await writePlot(`${flags.plot}-${name}`, svg)) terminal.say(`wrote ${file}`);
       if (flags.out === undefined) return;
       const grids = Object.fromEntries(plans.map(({ budget, best }) => [budget, best]));
-      const file = { format: gridFileFormat, run: folder.path, unit, variance: flags.variance, grids };
-      writeAtomic(flags.out, [`${JSON.stringify(file, null, 2)}\n`]);
-      terminal.print(
-        `Grids: ${flags.out}; draw with: ornstein sample ${folder.path} --grid ${flags.out} --steps ${budgets[0]}`,
-      );
+      writeGrids(flags.out, { run: folder.path, unit, variance: flags.variance, grids }, terminal);
     } finally {
       await model.close();
     }
   },
 });
+
+interface GridFile {
+  readonly run: string;
+  readonly unit: string;
+  readonly variance?: string;
+  readonly grids: Readonly<Record<string, { readonly sigmas: readonly number[] }>>;
+}
+
+function writeGrids(path: string, file: GridFile, terminal: Terminal): void {
+  writeAtomic(path, [`${JSON.stringify({ format: gridFileFormat, ...file }, null, 2)}\n`]);
+  const [budget] = Object.keys(file.grids);
+  const sampler = file.unit === "energy distance" ? " --sampler ddim" : "";
+  terminal.print(`Grids: ${path}; draw with: ornstein sample ${file.run} --grid ${path} --steps ${budget}${sampler}`);
+}
+
+interface SearchFlags {
+  readonly seed: number;
+  readonly updates: number;
+  readonly batch: number | undefined;
+}
+
+/** Searches steps of every budget, begun from Karras' levels and from even ones in log-SNR, and prints the better. */
+async function searched(
+  model: TrainedModel,
+  dataset: Dataset,
+  budgets: readonly number[],
+  { seed, updates, batch }: SearchFlags,
+  terminal: Terminal,
+): Promise<GridFile["grids"]> {
+  const grids: Record<string, StepSearch> = {};
+  terminal.print(`${dataset.name}: half to search on, half to check on; ddim, energy distance (0 is the data's own):`);
+  for (const budget of budgets) {
+    const usual = usualGrids(model.recipe, budget);
+    for (const [name, start] of Object.entries(usual).filter(([name]) => name === "karras 7" || name === "log-snr")) {
+      const searching = searchSteps(model, dataset, { start, seed, updates, ...(batch !== undefined && { batch }) });
+      let next = await searching.next();
+      for (; !next.done; next = await searching.next()) {
+        const { share, loss } = next.value;
+        terminal.progress(`${bar(share)} ${budget} steps from ${name}: ${loss.toExponential(2)}`);
+        terminal.signal.throwIfAborted();
+      }
+      const { before, after, change, sigmas } = next.value;
+      const cells = [before, after, change].map(({ mean, error }) => `${mean.toFixed(5)} ± ${error.toFixed(5)}`);
+      terminal.print(`${String(budget).padStart(3)} steps from ${name}: ${cells[0]} → ${cells[1]}; change ${cells[2]}`);
+      terminal.print(`  σ ${sigmas.map((sigma) => Number(sigma.toPrecision(3))).join(" ")} 0`);
+      terminal.record({ steps: budget, from: name, ...next.value });
+      if (!(grids[budget]?.after.mean <= after.mean)) grids[budget] = next.value;
+    }
+  }
+  return grids;
+}
 
 interface Plan {
   readonly budget: number;

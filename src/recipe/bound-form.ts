@@ -17,7 +17,8 @@ import {
 } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import type { Recipe } from "./recipe.ts";
-import { startStd, trainedLevels, usualLevels } from "./sampling-plan.ts";
+import { startStd } from "./sampling-plan.ts";
+import { trainedLevels, usualLevels } from "./trained-levels.ts";
 
 /**
  * "continuous": infinitely many steps between two noise levels (Kingma et al. 2021). "discrete": the steps of a discrete

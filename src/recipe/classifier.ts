@@ -7,8 +7,8 @@ import { sigmaSteps } from "../sampling/index.ts";
 import { type Classifier, compileClassifier } from "../training/index.ts";
 import { checkExamples, estimate } from "./examples.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
-import { usualLevels } from "./sampling-plan.ts";
 import { evenBatch } from "./trained.ts";
+import { usualLevels } from "./trained-levels.ts";
 
 /**
  * The classifier that guides models of a recipe: the same data and noise levels, and the descending half of ADM's U-Net as

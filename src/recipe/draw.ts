@@ -2,11 +2,12 @@
 import { ConfigError } from "../errors/index.ts";
 import { type Stream, stream } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import { counted, solve } from "../sampling/index.ts";
+import { counted, solve, solvePath } from "../sampling/index.ts";
 import { type ClassifierGuidance, modifiedDenoiser } from "./modified.ts";
 import type { DataFacts, Recipe } from "./recipe.ts";
-import { samplingPlan, trainedLevels, usualLevels } from "./sampling-plan.ts";
+import { samplingPlan } from "./sampling-plan.ts";
 import { type TrainedModel, trainedModel } from "./trained.ts";
+import { trainedLevels, usualLevels } from "./trained-levels.ts";
 
 /** What to draw. */
 export interface DrawRequest {
@@ -73,7 +74,8 @@ export async function* drawFrom(
 ): AsyncGenerator<Drawn, Float64Array, void> {
   const { dims, classes } = model;
   const batch = Math.min(asked ?? 64, count);
-  const { spec, sigmas, startStd } = samplingPlan(model.recipe, sampling);
+  const plan = samplingPlan(model.recipe, sampling);
+  const { steps, startStd } = plan;
   const { temperature = 1 } = sampling;
   const samples = new Float64Array(count * dims);
   const known = towards ? towards.classifier.facts.classes : classes;
@@ -94,10 +96,13 @@ export async function* drawFrom(
     const denoise = counted(await modifiedDenoiser(model, told, sampling, guide));
     let last = x;
     const handed =
-      spec.type === "ancestral" ? { noise, varianceOutput: learnedVariance(model, batch, sampling) } : { noise };
-    for await (const step of solve(spec, denoise, x, sigmas, handed)) {
+      plan.spec.type === "ancestral" ? { noise, varianceOutput: learnedVariance(model, batch, sampling) } : { noise };
+    const solving = plan.path
+      ? solvePath(plan.spec, denoise, x, plan.path, { noise, samples: batch })
+      : solve(plan.spec, denoise, x, plan.sigmas, handed);
+    for await (const step of solving) {
       last = step.x;
-      const share = (start + batch * ((step.index + 1) / (sigmas.length - 1))) / (Math.ceil(count / batch) * batch);
+      const share = (start + batch * ((step.index + 1) / steps)) / (Math.ceil(count / batch) * batch);
       yield {
         done: start,
         share: Math.min(share, 1),

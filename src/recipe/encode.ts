@@ -1,8 +1,9 @@
 /** From data to the noise that the probability-flow ODE would make them of, and back. */
 import { dormandPrince, type Field } from "../sampling/index.ts";
 import type { BatchLabels } from "../training/index.ts";
-import { startStd, usualLevels } from "./sampling-plan.ts";
+import { startStd } from "./sampling-plan.ts";
 import type { TrainedModel } from "./trained.ts";
+import { usualLevels } from "./trained-levels.ts";
 
 export interface EncodeOptions {
   /** The class of each row. */

@@ -5,8 +5,9 @@ import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
 import { sigmaGrid } from "../sampling/index.ts";
 import { matchPool } from "../transport/index.ts";
-import { startStd, usualLevels } from "./sampling-plan.ts";
+import { startStd } from "./sampling-plan.ts";
 import { evenBatch, type TrainedModel } from "./trained.ts";
+import { usualLevels } from "./trained-levels.ts";
 
 export interface ExamineRequest {
   /** Trajectories to follow. */

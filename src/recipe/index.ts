@@ -39,6 +39,8 @@ export {
   type NoiseErrors,
 } from "./loss-spread.ts";
 export type { ClassifierGuidance } from "./modified.ts";
+export { type RecipePathSampler, recipePathSamplers } from "./path-names.ts";
+export { type PathRun, pathOf } from "./path-plan.ts";
 export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";
 export {
   type DataFacts,
@@ -58,7 +60,7 @@ export {
   type RunLikelihoodRequest,
   runLikelihood,
 } from "./run-likelihood.ts";
-export { type Levels, type SamplingPlan, samplingPlan, sigmasOf, trainedLevels, usualLevels } from "./sampling-plan.ts";
+export { type SamplingPlan, samplingPlan, sigmasOf } from "./sampling-plan.ts";
 export { candidateLevels, usualGrids } from "./step-levels.ts";
 export {
   measureLevels,
@@ -66,6 +68,7 @@ export {
   type StepMeasurementRequest,
   type StepProgress,
 } from "./step-measurement.ts";
+export { type StepSearch, type StepSearchRequest, searchSteps } from "./step-search.ts";
 export {
   type CheckedGrid,
   checkGrids,
@@ -85,3 +88,4 @@ export {
 export { blankTeacher, needsTeacher, progressiveTargets, type Teacher, taught, teacherCalls } from "./teacher.ts";
 export { resolveThreshold } from "./threshold.ts";
 export { evenBatch, type TrainedModel, trainedModel } from "./trained.ts";
+export { type Levels, trainedLevels, usualLevels } from "./trained-levels.ts";

@@ -52,7 +52,7 @@ const labelSchema = z.discriminatedUnion("type", [
 ]);
 
 /** A measured number, or what to do to get it. */
-const pathSchema = z.enum(["vp", "ve", "flow", "sub-vp", "ou"]);
+export const pathSchema = z.enum(["vp", "ve", "flow", "sub-vp", "ou"]);
 const plain = optional({ path: pathSchema, label: labelSchema, sigmaData: positive });
 
 export const preconditioningSchema = z.discriminatedUnion("type", [

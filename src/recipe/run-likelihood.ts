@@ -5,8 +5,9 @@ import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
 import { bitsPerDim, bitsPerDimOffset, likelihoodSteps, natsPerDim, type Trace } from "../sampling/index.ts";
 import { areBytes, checkExamples, type Estimate, estimate } from "./examples.ts";
-import { startStd, usualLevels } from "./sampling-plan.ts";
+import { startStd } from "./sampling-plan.ts";
 import { evenBatch, type TrainedModel } from "./trained.ts";
+import { usualLevels } from "./trained-levels.ts";
 
 export interface RunLikelihoodRequest {
   /** Examples, chosen at random by the seed. */

@@ -1,27 +1,47 @@
 /** What a recipe's sampling comes to, with everything that cannot work refused before a network is compiled. */
-import { alphaOf, discreteSchedule, noiseSchedule, type PathType, timestepSpacing } from "../diffusion/index.ts";
+import {
+  alphaOf,
+  discreteSchedule,
+  noiseSchedule,
+  type Path,
+  type PathType,
+  timestepSpacing,
+} from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import {
   evaluations,
   leastSteps,
+  type PathSamplerSpec,
+  type SamplerName,
   type SamplerSpec,
   type SigmaGridSpec,
   type Sigmas,
   samplers,
   sigmaGrid,
 } from "../sampling/index.ts";
+import { isPathSampler, pathRun } from "./path-plan.ts";
 import { objectiveOf, type Recipe } from "./recipe.ts";
-
-/** A range of noise levels σ̃. */
-export interface Levels {
-  readonly min: number;
-  readonly max: number;
-}
+import { sigmaOf, trainedLevels, usualLevels } from "./trained-levels.ts";
 
 /** Sampling, resolved and checked. */
-export interface SamplingPlan {
+export type SamplingPlan = LadderPlan | PathPlan;
+
+/** Sampling from noise level to noise level. */
+export interface LadderPlan extends Planned {
   readonly spec: SamplerSpec;
-  /** Falling to 0. The first may be ∞, as at zero terminal SNR. */
+  readonly path?: undefined;
+}
+
+/** Sampling along a path, in the path's own time. */
+export interface PathPlan extends Planned {
+  readonly spec: PathSamplerSpec;
+  readonly path: Path;
+}
+
+interface Planned {
+  /** Steps in all. */
+  readonly steps: number;
+  /** Of samplers on a ladder: falling to 0. The first may be ∞, as at zero terminal SNR. */
   readonly sigmas: Sigmas;
   /** Standard deviation of x̃ = z/α where sampling starts: that of pure noise z on the recipe's own path. */
   readonly startStd: number;
@@ -38,12 +58,20 @@ export interface SamplingPlan {
  */
 export function samplingPlan(recipe: Recipe, sampling: Recipe["sampling"] = recipe.sampling): SamplingPlan {
   const { sampler, steps, options = {}, clip, threshold } = sampling;
+  if (clip && threshold !== undefined)
+    throw new ConfigError("sampling: clip and threshold are both given; dynamic thresholding clips already (one).");
+  if (isPathSampler(sampler)) {
+    const run = pathRun(recipe, sampler, sampling);
+    return { ...run, steps, sigmas: [], startStd: run.path.priorStd };
+  }
+  if (sampling.path !== undefined)
+    throw new ConfigError(
+      `sampling.path: ${sampler} steps from noise level to noise level on every path. Leave it out, or take predictor-corrector or euler-maruyama.`,
+    );
   const spec = { type: sampler, ...options } as SamplerSpec;
   const count = evaluations(spec, steps); // resolves the options
   if (steps < leastSteps(spec))
     throw new ConfigError(`sampling.steps: ${sampler} needs at least ${leastSteps(spec)} steps; got ${steps}.`);
-  if (clip && threshold !== undefined)
-    throw new ConfigError("sampling: clip and threshold are both given; dynamic thresholding clips already (one).");
   const sigmas = sigmasOf(recipe, sampling);
   const [first] = sigmas;
   if (first === Number.POSITIVE_INFINITY && !infinite(sampler))
@@ -52,10 +80,17 @@ export function samplingPlan(recipe: Recipe, sampling: Recipe["sampling"] = reci
     );
   objectiveOf(recipe).precondition(first); // refuses ε at infinite noise
   checkLevels(recipe, sigmas);
-  return { spec, sigmas, startStd: startStd(recipe, first), evaluations: count, stochastic: isStochastic(spec, steps) };
+  return {
+    spec,
+    steps: sigmas.length - 1,
+    sigmas,
+    startStd: startStd(recipe, first),
+    evaluations: count,
+    stochastic: isStochastic(spec, steps),
+  };
 }
 
-const infinite = (sampler: Recipe["sampling"]["sampler"]): boolean => {
+const infinite = (sampler: SamplerName): boolean => {
   const member: { readonly infinite?: boolean } = samplers[sampler];
   return member.infinite === true;
 };
@@ -111,34 +146,6 @@ function timeLevels(
     const t = (from + (i / (steps - 1)) * (to - from)) ** power;
     return sigmaOf(known.logSnr(t));
   });
-}
-
-/** Beyond these shares of its draws a law of noise levels is taken never to look. */
-const tail = 1e-9;
-
-/** The finite noise levels that a recipe trains at. */
-export function trainedLevels(recipe: Recipe): Levels {
-  const { schedule } = recipe.objective;
-  const { sampler, axis, draw } = objectiveOf(recipe);
-  const finite = schedule?.kind === "discrete" && axis.levels?.filter(Number.isFinite);
-  if (finite) return { min: sigmaOf(finite[0]), max: sigmaOf(finite[finite.length - 1]) };
-  // Timesteps of a continuous schedule stand for all of it.
-  if (axis.levels && schedule?.kind === "continuous") {
-    const { min, max } = noiseSchedule(schedule.schedule);
-    return { min: sigmaOf(max), max: sigmaOf(min) };
-  }
-  const law = sampler.law(sampler.init());
-  const [a, b] = [tail, 1 - tail].map((u) => draw(law, u).sigma);
-  return { min: Math.min(a, b), max: Math.max(a, b) };
-}
-
-const sigmaOf = (logSnr: number) => Math.exp(-logSnr / 2);
-
-/** Where to sample between unless told: a discrete process from end to end, otherwise from 80 to 0.002 if trained there. */
-export function usualLevels(recipe: Recipe): { readonly sigmaMin: number; readonly sigmaMax: number } {
-  const { min, max } = trainedLevels(recipe);
-  if (recipe.objective.schedule?.kind === "discrete") return { sigmaMin: min, sigmaMax: max };
-  return { sigmaMin: Math.max(min, 0.002), sigmaMax: Math.min(max, 80) };
 }
 
 /** Refuses levels that the network has never seen, where it may say anything. */

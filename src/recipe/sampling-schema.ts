@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { type SamplerName, samplers } from "../sampling/index.ts";
 import { count, fraction, member, nonNegative, optional, positive, real, whole } from "./fields.ts";
-import { noiseScheduleSchema } from "./objective-schema.ts";
+import { noiseScheduleSchema, pathSchema } from "./objective-schema.ts";
+import { recipePathSamplers } from "./path-names.ts";
 
 const sigmaRange = optional({ sigmaMin: positive, sigmaMax: positive });
 
@@ -34,10 +35,12 @@ export const guidanceSchema = z.strictObject({
 });
 
 export const samplingSchema = z.strictObject({
-  sampler: z.enum(Object.keys(samplers) as [SamplerName, ...SamplerName[]]),
+  sampler: z.enum([...(Object.keys(samplers) as SamplerName[]), ...recipePathSamplers]),
   steps: count,
   grid: gridSchema,
   ...optional({
+    /** The path of predictor-corrector and euler-maruyama; the prediction's own if left out. They have no use for a grid. */
+    path: pathSchema,
     /** The sampler's own options. */
     options: z.record(z.string(), z.union([z.number(), z.string()])),
     /** Classifier-free guidance: its weight, or its weight and where it acts. */

@@ -2,7 +2,7 @@
 import { betasFromSigmas, discreteSchedule, noiseSchedule, timestepSpacing, vpSigma } from "../diffusion/index.ts";
 import { sigmaSteps } from "../sampling/index.ts";
 import type { Recipe } from "./recipe.ts";
-import { usualLevels } from "./sampling-plan.ts";
+import { usualLevels } from "./trained-levels.ts";
 
 /** The timesteps of a discrete process, or `count` levels evenly spaced in log-SNR; rising. */
 export function candidateLevels(recipe: Recipe, count: number): number[] {

@@ -121,7 +121,13 @@ export { type Network, networkDenoiser } from "./network-denoiser.ts";
 export type { Handed } from "./noise.ts";
 export type { Given, Option, OptionTable, Resolved } from "./options.ts";
 export type { PathHanded, PathSampler, PathStep } from "./path-sampler.ts";
-export { type PathSamplerName, type PathSamplerSpec, pathSamplers, solvePath } from "./path-samplers.ts";
+export {
+  type PathSamplerName,
+  type PathSamplerSpec,
+  pathEvaluations,
+  pathSamplers,
+  solvePath,
+} from "./path-samplers.ts";
 export { type PlmsOptions, type PndmOptions, plms, plmsOptions, plmsUpdates, pndm, pndmOptions } from "./pndm.ts";
 export {
   type PredictorCorrectorOptions,
@@ -162,4 +168,13 @@ export {
   stepCosts,
 } from "./step-cost.ts";
 export { planSteps, type StepPlans } from "./step-plan.ts";
+export {
+  type DenoiseProduct,
+  energyDistance,
+  runSteps,
+  type SampleLoss,
+  type SearchedSteps,
+  type StepGradient,
+  stepGradient,
+} from "./step-search.ts";
 export { type UnipcOptions, unipc, unipcOptions } from "./unipc.ts";

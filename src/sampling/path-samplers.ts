@@ -3,7 +3,7 @@ import type { Path } from "../diffusion/index.ts";
 import { unknownName } from "../errors/index.ts";
 import type { Denoise } from "./denoise.ts";
 import { eulerMaruyama, eulerMaruyamaOptions } from "./euler-maruyama.ts";
-import type { Given, OptionTable } from "./options.ts";
+import { type Given, type OptionTable, resolve } from "./options.ts";
 import type { PathHanded, PathSampler, PathStep } from "./path-sampler.ts";
 import { predictorCorrector, predictorCorrectorOptions } from "./predictor-corrector.ts";
 import { rk45Path, rk45PathOptions } from "./rk45.ts";
@@ -46,6 +46,14 @@ export type PathSamplerName = keyof typeof pathSamplers;
 export type PathSamplerSpec = {
   [K in PathSamplerName]: { readonly type: K } & Given<(typeof pathSamplers)[K]["options"]>;
 }[PathSamplerName];
+
+/** Network evaluations of a run; undefined for samplers that choose as they run. */
+export function pathEvaluations({ type, ...options }: PathSamplerSpec): number | undefined {
+  if (!Object.hasOwn(pathSamplers, type)) throw unknownName("path sampler", type, Object.keys(pathSamplers));
+  const { evaluations, options: table } = pathSamplers[type] as unknown as SamplerMember<OptionTable>;
+  const resolved: Readonly<Record<string, number | string>> = resolve(type, table, options);
+  return evaluations(Number(resolved["steps"]), resolved);
+}
 
 /**
  * Runs a path sampler given as a spec or as a function, from z at t = 1.

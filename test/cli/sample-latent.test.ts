@@ -125,3 +125,24 @@ describe("what cannot be drawn is refused with the reason", () => {
       assert.match(stderr, pattern);
     });
 });
+
+test("the reverse SDE and predictor–corrector sampling, along any path", async () => {
+  for (const [sampler, path, calls] of [
+    ["euler-maruyama", "vp", 20],
+    ["predictor-corrector", "ve", 40],
+  ] as const) {
+    const flags = ["--sampler", sampler, "--path", path, "--steps", "20", "--n", "4"];
+    const { code, stdout, stderr } = await inProcess([
+      "sample",
+      run,
+      ...flags,
+      "--out",
+      join(folder, `${sampler}.png`),
+    ]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, new RegExp(`\\(${calls} network calls\\)`));
+  }
+  const refused = await inProcess(["sample", run, "--path", "vp"]);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /heun steps from noise level to noise level/);
+});

@@ -138,3 +138,39 @@ test("grids that cannot be read or used are refused", async () => {
     "10",
   );
 });
+
+test("a search by gradient finds better steps on data that it did not see, and sample draws with them", async () => {
+  const found = join(folder, "search.json");
+  const points = join(folder, "points");
+  const small = ["--batch", "128", "--set", "model.network.width=32"];
+  const made = await inProcess([
+    "train",
+    "points",
+    "--data",
+    "points:moons",
+    ...small,
+    "--duration",
+    "60k",
+    "--out",
+    points,
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+  const search = ["--search", "--budget", "4", "--updates", "40", "--batch", "64", "--out", found, "--json"];
+  const { code, stdout, stderr } = await inProcess(["steps", points, ...search]);
+  assert.equal(code, 0, stderr);
+  const records = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    records.map(({ from }) => from),
+    ["log-snr", "karras 7"],
+  );
+  for (const { change, sigmas, from } of records) {
+    assert.ok(change.mean < -3 * change.error, `${from}: ${change.mean} ± ${change.error}`);
+    assert.ok(sigmas.every((sigma: number, i: number) => i === 0 || sigma < sigmas[i - 1]));
+  }
+  const flags = ["--grid", found, "--steps", "4", "--sampler", "ddim", "--n", "8", "--out", join(folder, "found.png")];
+  const drawn = await inProcess(["sample", points, ...flags]);
+  assert.equal(drawn.code, 0, drawn.stderr);
+});

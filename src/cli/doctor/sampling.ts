@@ -76,6 +76,7 @@ export async function checkSampling(recipe: Recipe): Promise<Finding[]> {
     if (error instanceof ConfigError) return [say.error(error.message, "Change sampling in the recipe.")];
     throw error;
   }
+  if (plan.path) return [say.note(`${sampler} runs along a path, and is not tested on Gaussians`)];
   const { spec, sigmas, startStd } = plan;
   const learned =
     spec.type === "ancestral" && String(recipe.sampling.options?.["variance"] ?? "").startsWith("learned");
