@@ -9,6 +9,7 @@ import { bench } from "./bench.ts";
 import type { Command } from "./command.ts";
 import { compare } from "./compare/index.ts";
 import { dataBuild, dataInspect, dataSplit } from "./data.ts";
+import { discriminate } from "./discriminate.ts";
 import { distill } from "./distill.ts";
 import { doctor } from "./doctor/index.ts";
 import { evaluate } from "./eval.ts";
@@ -24,6 +25,7 @@ export const commands: Readonly<Record<string, Command>> = {
   quickstart,
   train,
   distill,
+  discriminate,
   sample,
   steps,
   eval: evaluate,

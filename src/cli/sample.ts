@@ -3,8 +3,14 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../errors/index.ts";
-import { type ClassifierGuidance, defineRecipe, latentOf, samplingPlan } from "../recipe/index.ts";
-import { columnsOf, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
+import {
+  type ClassifierGuidance,
+  type DiscriminatorGuidance,
+  defineRecipe,
+  latentOf,
+  samplingPlan,
+} from "../recipe/index.ts";
+import { columnsOf, openDiscriminator, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
 import { openClassifier } from "./accuracy.ts";
@@ -38,6 +44,8 @@ export const sample = command({
       help: "Guide by this classifier: a run of train --objective classifier",
     },
     classifierScale: { type: "number", min: 0, help: "How strongly the classifier guides; 1 if left out" },
+    discriminator: { type: "string", value: "RUN", help: "Correct by this discriminator: a run of discriminate" },
+    discriminatorWeight: { type: "number", min: 0, help: "Of the correction; 1 if left out" },
     interpolate: { type: "integer", min: 2, help: "Samples in a strip between two starts; --n is then strips" },
     encode: { type: "string", value: "SRC", help: "Turn examples (data: held-out ones) into noise and back" },
     sweep: {
@@ -56,6 +64,8 @@ export const sample = command({
     const guided = flags.classifier !== undefined;
     if (flags.classifierScale !== undefined && !guided)
       throw new ConfigError("sample: --classifier-scale needs --classifier, the run that guides.");
+    if (flags.discriminatorWeight !== undefined && flags.discriminator === undefined)
+      throw new ConfigError("sample: --discriminator-weight needs --discriminator, the run that corrects.");
     const labelled = recipe.model.conditional || guided;
     if (flags.class !== undefined && (!labelled || flags.class >= data.classes))
       throw new ConfigError(
@@ -159,10 +169,26 @@ export const sample = command({
   },
 });
 
-/** Draws with the classifier that the flags name, or none, and closes it. */
+/** Draws with the classifier and the discriminator that the flags name, if any, and closes them. */
 async function withGuide<T>(
-  { classifier: path, classifierScale: scale = 1, threads, device }: GuideFlags,
-  draw: (guide: { readonly towards?: ClassifierGuidance }) => Promise<T>,
+  { discriminator: judge, discriminatorWeight: weight = 1, ...flags }: GuideFlags,
+  draw: (guide: Guide) => Promise<T>,
+): Promise<T> {
+  if (judge === undefined) return withClassifier(flags, draw);
+  const discriminator = openDiscriminator(RunFolder.open(judge), {
+    threads: flags.threads,
+    device: flags.device as Device,
+  });
+  try {
+    return await withClassifier(flags, (guide) => draw({ ...guide, corrected: { discriminator, weight } }));
+  } finally {
+    await discriminator.close();
+  }
+}
+
+async function withClassifier<T>(
+  { classifier: path, classifierScale: scale = 1, threads, device }: Omit<GuideFlags, `discriminator${string}`>,
+  draw: (guide: Guide) => Promise<T>,
 ): Promise<T> {
   if (path === undefined) return draw({});
   const classifier = openClassifier(RunFolder.open(path), { threads, device: device as Device });
@@ -173,7 +199,14 @@ async function withGuide<T>(
   }
 }
 
+interface Guide {
+  readonly towards?: ClassifierGuidance;
+  readonly corrected?: DiscriminatorGuidance;
+}
+
 interface GuideFlags {
+  readonly discriminator: string | undefined;
+  readonly discriminatorWeight: number | undefined;
   readonly classifier: string | undefined;
   readonly classifierScale: number | undefined;
   readonly threads: number;

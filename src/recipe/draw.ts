@@ -3,7 +3,7 @@ import { ConfigError } from "../errors/index.ts";
 import { type Stream, stream } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { counted, solve, solvePath } from "../sampling/index.ts";
-import { type ClassifierGuidance, modifiedDenoiser } from "./modified.ts";
+import { type ClassifierGuidance, type DiscriminatorGuidance, modifiedDenoiser } from "./modified.ts";
 import type { DataFacts, Recipe } from "./recipe.ts";
 import { samplingPlan } from "./sampling-plan.ts";
 import { type TrainedModel, trainedModel } from "./trained.ts";
@@ -26,6 +26,8 @@ export interface DrawRequest {
   readonly latent?: (index: number) => Float64Array;
   /** A classifier to guide by, towards each sample's class: of a model without labels too, and there each class in turn. */
   readonly towards?: ClassifierGuidance;
+  /** A discriminator that corrects the score. */
+  readonly corrected?: DiscriminatorGuidance;
 }
 
 export interface DrawOptions extends DrawRequest, CompileOptions {}
@@ -47,7 +49,7 @@ export async function* draw(
   recipe: Recipe,
   facts: DataFacts,
   params: Float32Array,
-  { count, seed, first, label, batch, sampling, latent, towards, ...options }: DrawOptions,
+  { count, seed, first, label, batch, sampling, latent, towards, corrected, ...options }: DrawOptions,
 ): AsyncGenerator<Drawn, Float64Array, void> {
   const model = trainedModel(recipe, facts, params, options);
   const request = {
@@ -59,6 +61,7 @@ export async function* draw(
     ...(sampling && { sampling }),
     ...(latent && { latent }),
     ...(towards && { towards }),
+    ...(corrected && { corrected }),
   };
   try {
     return yield* drawFrom(model, request);
@@ -70,7 +73,17 @@ export async function* draw(
 /** As {@link draw}, from a model that stays open. */
 export async function* drawFrom(
   model: TrainedModel,
-  { count, seed, first = 0, label, batch: asked, sampling = model.recipe.sampling, latent, towards }: DrawRequest,
+  {
+    count,
+    seed,
+    first = 0,
+    label,
+    batch: asked,
+    sampling = model.recipe.sampling,
+    latent,
+    towards,
+    corrected,
+  }: DrawRequest,
 ): AsyncGenerator<Drawn, Float64Array, void> {
   const { dims, classes } = model;
   const batch = Math.min(asked ?? 64, count);
@@ -93,7 +106,7 @@ export async function* drawFrom(
     const labels = indices.map((i) => (wanted(i) ? labelOf(i) : undefined));
     const told = classes > 0 ? labels : towards ? labels.map(() => undefined) : labels;
     const guide = towards && { ...towards, labels };
-    const denoise = counted(await modifiedDenoiser(model, told, sampling, guide));
+    const denoise = counted(await modifiedDenoiser(model, told, sampling, guide, corrected));
     let last = x;
     const handed =
       plan.spec.type === "ancestral" ? { noise, varianceOutput: learnedVariance(model, batch, sampling) } : { noise };

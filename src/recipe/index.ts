@@ -14,6 +14,15 @@ export {
   type TrainedClassifier,
   trainedClassifier,
 } from "./classifier.ts";
+export {
+  againstSamples,
+  type DiscriminatorPlan,
+  discriminatorClasses,
+  discriminatorLoss,
+  discriminatorRecipe,
+  type TrainedDiscriminator,
+  trainedDiscriminator,
+} from "./discriminator.ts";
 export { type Drawn, type DrawOptions, type DrawRequest, draw, drawFrom, latentOf } from "./draw.ts";
 export { decode, type EncodeOptions, encode } from "./encode.ts";
 export {
@@ -41,6 +50,7 @@ export {
 export type { ClassifierGuidance } from "./modified.ts";
 export { type RecipePathSampler, recipePathSamplers } from "./path-names.ts";
 export { type PathRun, pathOf } from "./path-plan.ts";
+export type { ClassifierGuidance, DiscriminatorGuidance } from "./modified.ts";
 export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";
 export {
   type DataFacts,

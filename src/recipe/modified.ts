@@ -7,6 +7,7 @@ import {
   clipped,
   type Denoise,
   type DenoiseBoth,
+  discriminatorGuided,
   dynamicallyThresholded,
   type EpsilonScale,
   epsilonScaled,
@@ -14,6 +15,7 @@ import {
 } from "../sampling/index.ts";
 import type { BatchLabels } from "../training/index.ts";
 import type { TrainedClassifier } from "./classifier.ts";
+import type { TrainedDiscriminator } from "./discriminator.ts";
 import type { Recipe } from "./recipe.ts";
 import type { TrainedModel } from "./trained.ts";
 
@@ -27,9 +29,16 @@ export interface ClassifierGuidance {
   readonly scale: number;
 }
 
+/** A discriminator of data and samples that makes samples look more like data. */
+export interface DiscriminatorGuidance {
+  readonly discriminator: TrainedDiscriminator;
+  /** Of its correction; 1 is the score's own error, if the discriminator is right. */
+  readonly weight: number;
+}
+
 /**
  * D for a batch of labels, as `sampling` says: the network's answer, guided, then its noise scaled, then clipped.
- * `towards` adds a classifier's gradient, and the classes it is for.
+ * `towards` adds a classifier's gradient, and the classes it is for; `corrected` a discriminator's.
  * @throws ConfigError for labels or guidance of a model without labels.
  */
 export async function modifiedDenoiser(
@@ -37,11 +46,16 @@ export async function modifiedDenoiser(
   labels: BatchLabels,
   { guidance, clip, threshold, epsilonScale }: Recipe["sampling"],
   towards?: ClassifierGuidance & { readonly labels: BatchLabels },
+  corrected?: DiscriminatorGuidance,
 ): Promise<Denoise> {
   let denoise = await guided(model, labels, typeof guidance === "number" ? { scale: guidance } : guidance);
   if (towards) {
     const classifier = await towards.classifier.classifier(labels.length);
     denoise = classifierGuided(denoise, classifier.gradient(towards.labels), towards.scale);
+  }
+  if (corrected) {
+    const discriminator = await corrected.discriminator.discriminator(labels.length);
+    denoise = discriminatorGuided(denoise, discriminator, { weight: corrected.weight, batch: labels.length });
   }
   if (epsilonScale !== undefined) denoise = epsilonScaled(denoise, epsilonScaleOf(model.recipe, epsilonScale));
   if (threshold !== undefined) return dynamicallyThresholded(denoise, { samples: labels.length, quantile: threshold });

@@ -1,6 +1,12 @@
 export { writeAtomic } from "./atomic.ts";
 export { averageOfLength, storedAverages } from "./averages.ts";
 export { dataFingerprint, type HashOptions, hashBytes, hashDataset } from "./data-hash.ts";
+export {
+  type DiscriminatorProgress,
+  type DiscriminatorRunOptions,
+  openDiscriminator,
+  trainDiscriminator,
+} from "./discriminator-run.ts";
 export { type DrawingProgress, type DrawnSamples, drawSamples, type SamplesOf } from "./draw-samples.ts";
 export { appendEvaluation, type Evaluation, readEvaluations, type Subject } from "./evaluation-log.ts";
 export { autoFeatures, openFeatures } from "./feature-files.ts";

@@ -15,6 +15,7 @@ export {
   type Denoiser,
   type DenoiserOptions,
 } from "./denoiser.ts";
+export { compileDiscriminator, type DiscriminatorOptions } from "./discriminator.ts";
 export {
   type EmaDecay,
   type EmaOptions,

@@ -1,0 +1,134 @@
+/** Discriminators of data and samples: the recipe of one, what it learns from, and a trained one as guidance asks it. */
+import { type Dataset, elements } from "../data/index.ts";
+import { alphaOf, softplus, vpSigma } from "../diffusion/index.ts";
+import { ConfigError } from "../errors/index.ts";
+import { stream } from "../random/index.ts";
+import type { CompileOptions } from "../runtime/index.ts";
+import type { Discriminator } from "../sampling/index.ts";
+import { compileDiscriminator } from "../training/index.ts";
+import { classifierRecipe } from "./classifier.ts";
+import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
+
+/** What a discriminator tells apart, in the order of its logits. */
+export const discriminatorClasses = ["sample", "data"] as const;
+
+export interface DiscriminatorPlan {
+  /** Examples of both kinds that it sees. */
+  readonly images: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  /** Which noise meets which example; with `aot` data and samples are matched each for themselves. */
+  readonly coupling?: Recipe["training"]["coupling"];
+  readonly seed: number;
+}
+
+/**
+ * The discriminator of a model (Kim et al. 2023): a classifier of two classes whose inputs are diffused by the VP process with
+ * β from 0.1 to 20, whatever the model's own is, at times drawn by importance; the label of time t is 999 t.
+ */
+export function discriminatorRecipe(model: Recipe, plan: DiscriminatorPlan): Recipe {
+  const { images, batch, learningRate, coupling, seed } = plan;
+  const base = classifierRecipe(model);
+  const schedule = { type: "linear" } as const;
+  return {
+    ...base,
+    objective: {
+      prediction: { type: "eps", path: "vp", label: { type: "time", schedule, scale: 999 } },
+      schedule: { kind: "continuous", schedule },
+      timesteps: { type: "discriminator" },
+      loss: { multiplier: { type: "simple" } },
+    },
+    training: {
+      images,
+      batch,
+      optimizer: { type: "adamw", weightDecay: 1e-7 },
+      learningRate: { peak: learningRate, decay: { type: "linear", over: "images", to: images } },
+      ema: { type: "half-life", images: Math.max(1, Math.round(images / 20)) },
+      clip: 1,
+      labelDropout: 0,
+      ...(coupling && { coupling }),
+      seed,
+    },
+  };
+}
+
+/** Data and samples in turn, as examples of the two classes; as many of each. */
+export function againstSamples(data: Dataset, samples: Dataset): Dataset {
+  if (data.shape.join() !== samples.shape.join())
+    throw new ConfigError(`discriminate: samples are [${samples.shape}] (the data's are [${data.shape}]).`);
+  const size = 2 * Math.min(data.size, samples.size);
+  return {
+    name: `${data.name} and samples`,
+    size,
+    shape: data.shape,
+    classes: discriminatorClasses,
+    label: (index) => index % 2,
+    read: (index, out, offset) => (index % 2 === 1 ? data : samples).read(index >> 1, out, offset),
+  };
+}
+
+/** A trained discriminator, compiled for the batches that are asked for. */
+export interface TrainedDiscriminator {
+  readonly facts: DataFacts;
+  discriminator(batch: number): Promise<Discriminator>;
+  close(): Promise<void>;
+}
+
+/** A discriminator from flat parameters. Close it when done. */
+export function trainedDiscriminator(
+  recipe: Recipe,
+  facts: DataFacts,
+  params: Float32Array,
+  options: CompileOptions = {},
+): TrainedDiscriminator {
+  const { classifies, ...spec } = modelOf(recipe, facts);
+  if (classifies !== 2 || recipe.objective.timesteps.type !== "discriminator")
+    throw new ConfigError("discriminator: the run is none. Make one with: ornstein discriminate RUN.");
+  const { precondition } = objectiveOf(recipe);
+  const { sigma } = vpSigma({ betaMin: 0.1, betaMax: 20 });
+  const compiled = new Map<number, ReturnType<typeof compileDiscriminator>>();
+  return {
+    facts,
+    async discriminator(batch) {
+      const known =
+        compiled.get(batch) ??
+        compileDiscriminator({ ...spec, classifies }, params, { precondition, sigma, batch, ...options });
+      compiled.set(batch, known);
+      return (await known).verdict;
+    },
+    async close() {
+      await Promise.all([...compiled.values()].map(async (one) => (await one).close()));
+    },
+  };
+}
+
+/** Times at which a discriminator is tested, over the range in which it guides. */
+const testTimes = [0.02, 0.1, 0.2, 0.35, 0.5, 0.7];
+
+/** The mean of −ln p(right) in nats over held-out examples and times; ln 2 is knowing nothing. */
+export async function discriminatorLoss(
+  trained: TrainedDiscriminator,
+  dataset: Dataset,
+  { count, seed, batch = 64 }: { readonly count: number; readonly seed: number; readonly batch?: number },
+): Promise<number> {
+  const dims = elements(dataset.shape);
+  const ask = await trained.discriminator(batch);
+  const { sigma } = vpSigma({ betaMin: 0.1, betaMax: 20 });
+  const values = new Float32Array(batch * dims);
+  let [sum, asked] = [0, 0];
+  for (let start = 0; start + batch <= count; start += batch)
+    for (const tau of testTimes) {
+      const [level, alpha] = [sigma(tau), alphaOf("vp", sigma(tau))];
+      const z = new Float64Array(batch * dims);
+      for (let row = 0; row < batch; row++) {
+        dataset.read(start + row, values, row * dims);
+        stream(seed, "discriminator test", start + row).fillNormal(z.subarray(row * dims, (row + 1) * dims));
+      }
+      for (let i = 0; i < z.length; i++) z[i] = alpha * (values[i] + level * z[i]);
+      const { logit } = await ask(z, tau);
+      for (let row = 0; row < batch; row++)
+        sum += softplus(dataset.label?.(start + row) === 1 ? -logit[row] : logit[row]);
+      asked += batch;
+    }
+  return sum / asked;
+}
