@@ -47,10 +47,9 @@ export {
   measureErrors,
   type NoiseErrors,
 } from "./loss-spread.ts";
-export type { ClassifierGuidance } from "./modified.ts";
+export type { ClassifierGuidance, DiscriminatorGuidance } from "./modified.ts";
 export { type RecipePathSampler, recipePathSamplers } from "./path-names.ts";
 export { type PathRun, pathOf } from "./path-plan.ts";
-export type { ClassifierGuidance, DiscriminatorGuidance } from "./modified.ts";
 export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";
 export {
   type DataFacts,
