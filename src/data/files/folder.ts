@@ -24,7 +24,7 @@ export const splitNames: { readonly [S in Split]: readonly string[] } = {
 /** Files looked at together. */
 const together = 64;
 
-/** All PNG, JPEG, WebP, GIF and TIFF files below a folder, in order of their paths. */
+/** All PNG, JPEG, WebP, GIF, TIFF and SVG files below a folder, in order of their paths. */
 export async function* imageFolder(path: string, { cache, split, ...requested }: FolderOptions): Loading {
   yield { done: 0, total: 0, what: `listing ${path}` };
   const root = await splitFolder(path, split);

@@ -134,7 +134,7 @@ export const folderFormats: Readonly<Record<string, FolderFormat>> = {
     load: imageTable,
   },
   images: {
-    summary: "PNG, JPEG, WebP, GIF and TIFF files",
+    summary: "PNG, JPEG, WebP, GIF, TIFF and SVG files",
     matches: () => true,
     options: imageOptions,
     labels: imageLabels,

@@ -166,7 +166,7 @@ function header(bytes: Uint8Array, where: string) {
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(text);
   const shape = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(text);
   if (!descr || !Object.hasOwn(types, descr[2])) {
-    const given = /'descr'\s*:\s*('[^']*'|\[)/.exec(text)?.[1] ?? "nothing";
+    const given = (/'descr'\s*:\s*('[^']*'|\[)/.exec(text)?.[1] ?? "nothing").replace(/\s+/g, " ");
     throw new ConfigError(
       `${where}: holds elements of type ${given === "[" ? "record" : given} (booleans, integers or floats of at most 8 bytes).`,
     );

@@ -2,10 +2,10 @@
 import { ConfigError } from "../../errors/index.ts";
 
 /** The kinds of image that are read; everything else in a folder is passed over. */
-export const extensions = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff"] as const;
+export const extensions = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".svg"] as const;
 
 /** What those files really contain must be one of these, whatever their names say. */
-const formats: readonly string[] = ["png", "jpeg", "webp", "gif", "tiff"];
+const formats: readonly string[] = ["png", "jpeg", "webp", "gif", "tiff", "svg"];
 /** Some 100 megapixels: above the cameras of today, below what would exhaust memory. */
 const limitInputPixels = 1e8;
 const secondsPerImage = 60;
@@ -54,10 +54,15 @@ export async function readHeader(input: string | Uint8Array): Promise<RasterHead
 
 /**
  * Decodes an image into planes, [channels, height, width]. It is scaled so that it covers the frame (Lanczos) and what
- * juts out is cut off on both sides alike; what is transparent becomes white; only the first frame of a film is read.
+ * juts out is cut off on both sides alike; what is transparent becomes white; only the first frame of a film is read; drawings are drawn at the size.
  */
 export async function readImage(input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array> {
-  return decode(await open(input), shape, "cover");
+  const image = await open(input);
+  const { format, width, height } = await image.metadata();
+  // A drawing has no pixels of its own: it is drawn as large as it is needed, within reason.
+  const larger = Math.max(shape.height / height, shape.width / width);
+  const density = format === "svg" ? Math.min(Math.max(72 * larger, 1), 7200) : 72;
+  return decode(density === 72 ? image : await open(input, density), shape, "cover");
 }
 
 /** Draws an SVG image whose own size is `units` on white, as large as fits the frame. */

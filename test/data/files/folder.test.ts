@@ -8,6 +8,7 @@ import sharp from "sharp";
 import { type LoadOptions, loadDataset, loaded } from "../../../src/data/files/index.ts";
 import { example, toBytes } from "../../../src/data/index.ts";
 import { ConfigError } from "../../../src/errors/index.ts";
+import { mutantCount } from "./mutation.ts";
 import { folderOf } from "./temporary.ts";
 
 type Color = readonly [number, number, number];
@@ -225,12 +226,11 @@ test("broken, disguised and outsized files are left out and named", async () => 
   symlinkSync(join(folder, "nowhere.png"), join(folder, "dangling.png"));
   mkdirSync(join(folder, "folder.png"));
   const set = await load(folder, { size: 8 });
-  assert.equal(set.size, 2);
+  assert.equal(set.size, 3);
   assert.deepEqual(set.report.skipped.map(({ file }) => file).sort(), [
     "bomb.png",
     "cut.jpg",
     "dangling.png",
-    "drawing.png",
     "empty.png",
     "half.png",
     "hollow.png",
@@ -240,6 +240,18 @@ test("broken, disguised and outsized files are left out and named", async () => 
   for (const { reason } of set.report.skipped) assert.ok(reason.length > 5 && !reason.includes("\n"), reason);
 });
 
+const svg =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"><rect width="4" height="4" fill="#c81e3c"/><rect width="2" height="4" fill="#00f"/></svg>';
+
+test("drawings are drawn at the size asked for, and read nothing but themselves", async () => {
+  const set = await load(folderOf({ "x.svg": svg }), { size: 32 });
+  assert.deepEqual(set.shape, [3, 32, 32]);
+  assert.deepEqual(bytes(set, 0).slice(14, 18), [0, 0, 200, 200], "the edge is sharp");
+  const secret = folderOf({ "secret.png": await png([255, 255, 0]) });
+  const link = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="8" height="8"><image width="8" height="8" xlink:href="${join(secret, "secret.png")}"/></svg>`;
+  assert.deepEqual(color(await load(folderOf({ "x.svg": link }), { size: 8 }), 0), [255, 255, 255]);
+});
+
 test("mutated images never do worse than be left out", async () => {
   const originals = await Promise.all([
     png([10, 200, 30], 12, 12),
@@ -247,10 +259,11 @@ test("mutated images never do worse than be left out", async () => {
     plain([10, 200, 30], 12, 12).webp().toBuffer(),
     plain([10, 200, 30], 12, 12).gif().toBuffer(),
     plain([10, 200, 30], 12, 12).tiff().toBuffer(),
+    Buffer.from(svg),
   ]);
-  const endings = ["png", "jpg", "webp", "gif", "tiff"];
-  const mutation = fc.tuple(fc.nat(4), fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { maxLength: 6 }), fc.nat(400));
-  const mutants = fc.sample(mutation, { numRuns: 150, seed: 20 });
+  const endings = ["png", "jpg", "webp", "gif", "tiff", "svg"];
+  const mutation = fc.tuple(fc.nat(5), fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { maxLength: 6 }), fc.nat(400));
+  const mutants = fc.sample(mutation, { numRuns: 6 * mutantCount(30), seed: 20 });
   const files: Record<string, Uint8Array> = { "good.png": originals[0] };
   for (const [i, [kind, changes, cut]] of mutants.entries()) {
     const mutant = Uint8Array.from(originals[kind]);

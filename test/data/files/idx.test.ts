@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { loadDataset, loaded, parseIdx, readIdx } from "../../../src/data/files/index.ts";
 import { example } from "../../../src/data/index.ts";
 import { ConfigError } from "../../../src/errors/index.ts";
+import { mutantCount } from "./mutation.ts";
 import { folderOf } from "./temporary.ts";
 
 /** An IDX file as its definition says. */
@@ -115,7 +116,7 @@ test("any bytes are an IDX file or a ConfigError", async () => {
         }
       },
     ),
-    { numRuns: 400 },
+    { numRuns: mutantCount(400) },
   );
 });
 

@@ -23,12 +23,16 @@ export function mutants(original: Uint8Array): fc.Arbitrary<Uint8Array> {
     });
 }
 
+/** How many damaged files are tried: so many, or as many as the slow tests ask for. */
+export const mutantCount = (usual: number): number => Math.max(usual, Number(process.env["ORNSTEIN_MUTANTS"] ?? 0));
+
 /** Whatever `read` makes of damaged bytes, it returns or throws a ConfigError of one line. */
 export async function survives(
   original: Uint8Array,
   read: (bytes: Uint8Array) => unknown,
-  { runs = 300 }: { readonly runs?: number } = {},
+  { runs: usual = 300 }: { readonly runs?: number } = {},
 ): Promise<void> {
+  const runs = mutantCount(usual);
   let refused = 0;
   await fc.assert(
     fc.asyncProperty(mutants(original), async (bytes) => {
