@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { preset, presetNames } from "../../src/recipe/index.ts";
 import { inProcess } from "./command-line.ts";
 
-const batch = 4;
+/** Images in an update; points are of two numbers, so it takes more of them for a loss as steady. */
+const batchOf = (name: string) => (preset(name).model.network.type === "mlp" ? 256 : 4);
 
 /** The fields that make a preset tiny and leave its objective, its sampler and the kind of its network as they are. */
 function tiny(name: string): string[] {
@@ -14,7 +15,7 @@ function tiny(name: string): string[] {
   const networks: Readonly<Record<string, object>> = {
     "song-unet": { modelChannels: 8, channelMult: [1], numBlocks: 1, attentionResolutions: [] },
     "adm-unet": { modelChannels: 8, channelMult: [1], numResBlocks: 1, attentionDownsampleFactors: [], groups: 4 },
-    mlp: { width: 16, layers: 1 },
+    mlp: { width: 32, layers: 1 },
   };
   const { type } = model.network;
   return [
@@ -22,7 +23,7 @@ function tiny(name: string): string[] {
     "data.examples=32",
     ...(data.size === undefined ? [] : ["data.size=28", "model.patch=4"]),
     "sampling.steps=3",
-    'training.learningRate={"peak":0.001}',
+    `training.learningRate={"peak":${type === "mlp" ? 0.01 : 0.001}}`,
   ];
 }
 
@@ -35,6 +36,7 @@ export async function trainEach(
   try {
     for (const name of presetNames) {
       const out = join(folder, name);
+      const batch = batchOf(name);
       const sets = tiny(name).flatMap((assignment) => ["--set", assignment]);
       const args = [
         "train",

@@ -11,28 +11,7 @@ import {
   truncate,
 } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
-
-const examples: readonly NoiseScheduleSpec[] = [
-  { type: "cosine" },
-  { type: "edm-training" },
-  { type: "edm-sampling" },
-  { type: "flow" },
-  { type: "linear" },
-  { type: "vdm-linear" },
-  { type: "vdm" },
-  { type: "ve" },
-  { type: "sub-vp" },
-  { type: "ou" },
-  { type: "laplace" },
-  { type: "discrete", table: { type: "cosine", steps: 20 } },
-];
-/** Every member as it is, shifted, truncated, and both. */
-const all = examples.flatMap((spec): NoiseScheduleSpec[] => [
-  spec,
-  { ...spec, shift: -0.7 },
-  { ...spec, truncate: { min: -8, max: 6 } },
-  { ...spec, shift: 0.4, truncate: { min: -6, max: 8 } },
-]);
+import { adjustedSchedules as all, scheduleExamples as examples } from "./schedule-examples.ts";
 
 test("every schedule has an example", () => {
   assert.deepEqual(examples.map((spec) => spec.type).sort(), [...noiseScheduleNames].sort());

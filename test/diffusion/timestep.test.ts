@@ -8,7 +8,6 @@ import {
   importanceWeight,
   logSnrOfSigma,
   lowDiscrepancy,
-  type TimestepLaw,
   type TimestepSpec,
   timestepNames,
   timestepSampler,
@@ -16,42 +15,13 @@ import {
 } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
 import { stream } from "../../src/random/index.ts";
+import { timestepExamples as examples, lawOf } from "./timestep-examples.ts";
 
-const lawOf = (spec: TimestepSpec): TimestepLaw => {
-  const sampler = timestepSampler(spec);
-  return sampler.law(sampler.init());
-};
 const uniforms = (n: number, purpose: string) => {
   const source = stream(1, purpose);
   return Float64Array.from({ length: n }, () => source.uniform());
 };
 
-const examples: readonly TimestepSpec[] = [
-  { type: "uniform" },
-  { type: "uniform", min: 1e-5, max: 1 },
-  { type: "uniform-steps", steps: 7 },
-  { type: "bernoulli", p: 0.6, threshold: 0.25 },
-  { type: "bernoulli", p: 0.3, threshold: 0.7, over: { type: "log-normal" } },
-  { type: "bernoulli", p: 0.8, threshold: 0.3, over: { type: "vp-uniform" } },
-  { type: "bernoulli", p: 0.8, threshold: 0.3, over: { type: "adaptive", bins: 8 } },
-  { type: "bernoulli-steps", p: 0.9, steps: 20, significantSteps: 7 },
-  { type: "bernoulli-steps", p: 0.4, steps: 20, significantSteps: 7, overlapping: true },
-  { type: "logit-normal", mean: -0.5, std: 1.2 },
-  { type: "beta", a: 2, b: 5 },
-  { type: "beta", a: 1, b: 1.5 },
-  { type: "discriminator" },
-  { type: "log-normal" },
-  { type: "log-normal", pMean: -0.4, pStd: 1 },
-  { type: "log-uniform" },
-  { type: "log-logistic", loc: -0.7, scale: 0.5 },
-  { type: "log-logistic", sigmaMin: 0.01, sigmaMax: 160 },
-  { type: "v-diffusion", sigmaData: 0.5 },
-  { type: "cosine-interpolated", imageSize: 256, noiseLow: 32, noiseHigh: 128, sigmaData: 0.5 },
-  { type: "split-log-normal", loc: -1.2, scaleLeft: 1, scaleRight: 1.6 },
-  { type: "vp-uniform" },
-  { type: "loss-second-moment", steps: 9, history: 2 },
-  { type: "adaptive", bins: 16 },
-];
 const continuous = examples.filter((spec) => timestepSampler(spec).of !== "step");
 const discrete = examples.filter((spec) => timestepSampler(spec).of === "step");
 const name = (spec: TimestepSpec) => JSON.stringify(spec);
@@ -77,57 +47,15 @@ test("a continuous law's density and inverse belong to its draws", () => {
   }
 });
 
-test("a continuous law's density integrates to 1 and fits a histogram", () => {
-  const bins = 20;
+test("what a law cannot draw has density 0, and the ends of the unit interval are drawable", () => {
   for (const spec of continuous) {
     const law = lawOf(spec);
-    const edges = Array.from({ length: bins + 1 }, (_, i) => law.draw(i / bins)).sort((a, b) => a - b);
-    const masses = edges.slice(1).map((high, i) => integral(law, edges[i], high));
-    const total = masses.reduce((a, b) => a + b);
-    assert.ok(Math.abs(total - 1) < 3e-3, `${name(spec)}: integral ${total}`);
-    const draws = drawAll(law, uniforms(100_000, "histogram")).sort();
-    let [chi2, i] = [0, 0];
-    for (const [bin, mass] of masses.entries()) {
-      const from = i;
-      while (i < draws.length && (draws[i] < edges[bin + 1] || bin === bins - 1)) i++;
-      chi2 += (i - from - 1e5 * mass) ** 2 / (1e5 * mass);
-    }
-    assert.ok(chi2 < 60, `${name(spec)}: χ² = ${chi2} for ${bins - 1} degrees of freedom`);
-    assert.equal(law.density(law.of === "logSnr" ? -100 : -0.1), 0);
+    assert.equal(law.density(law.of === "logSnr" ? -100 : -0.1), 0, name(spec));
   }
-});
-
-/** Simpson's rule; over the logarithm for noise levels. */
-function integral(law: TimestepLaw, low: number, high: number): number {
-  const inLog = law.of === "sigma";
-  const [a, b] = inLog ? [Math.log(low), Math.log(high)] : [low, high];
-  const cells = 300;
-  let sum = 0;
-  for (let i = 0; i <= cells; i++) {
-    const x = Math.min(Math.max(a + ((b - a) * i) / cells, a), b);
-    const value = inLog ? law.density(Math.exp(x)) * Math.exp(x) : law.density(x);
-    sum += value * (i === 0 || i === cells ? 1 : i % 2 === 1 ? 4 : 2);
-  }
-  return (sum * (b - a)) / (3 * cells);
-}
-
-test("a discrete law's probabilities sum to 1 and fit a histogram", () => {
   for (const spec of discrete) {
     const law = lawOf(spec);
-    const counts = new Float64Array(20);
-    for (const step of drawAll(law, uniforms(100_000, "steps"))) counts[step]++;
-    let [chi2, total] = [0, 0];
-    for (const [step, seen] of counts.entries()) {
-      const p = law.density(step);
-      total += p;
-      if (p > 0) chi2 += (seen - 1e5 * p) ** 2 / (1e5 * p);
-      else assert.equal(seen, 0);
-    }
-    assert.ok(Math.abs(total - 1) < 1e-12, name(spec));
-    assert.ok(chi2 < 60, `${name(spec)}: χ² = ${chi2}`);
     assert.equal(law.density(0.5), 0);
     assert.equal(law.density(-1), 0);
-    // The ends of the unit interval are drawable.
     assert.equal(law.draw(0), 0);
     assert.ok(law.density(law.draw(1 - 2 ** -53)) > 0);
   }
