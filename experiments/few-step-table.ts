@@ -151,7 +151,7 @@ const plot = linePlot({
   series: names.map((name) => {
     const own = all.filter(({ what }) => what === name);
     return {
-      name: name.replace("teacher, ", "").replace(" levels", ""),
+      name: name.replace("teacher, ", "").replace(" levels", "").replace("-Solver++(2M)", "++ 2M"),
       x: own.map(({ nfe }) => Math.log2(nfe)),
       y: own.map(({ metrics }) => metrics["fd"].mean),
       dashed: name.includes("karras"),

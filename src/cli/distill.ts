@@ -135,10 +135,8 @@ export const distill = command({
       }
       return;
     }
-    const { checkpoint, weights } = flags;
-    const plan: DistillPlan = { format: planFormat, teacher: path, checkpoint, weights, phases };
-    mkdirSync(out, { recursive: true });
-    writeAtomic(join(out, planName), [`${JSON.stringify(plan, null, 2)}\n`]);
+    const plan = planOf(path, phases, flags);
+    savePlan(out, plan);
     await carryOut(out, plan, options, terminal);
   },
 });
@@ -213,6 +211,22 @@ function gridOf(teacher: Recipe, { grid, from = 64 }: PhaseOptions): Recipe["sam
   const { sigmaMin, sigmaMax } = usualLevels(teacher);
   const truncate = { min: -2 * Math.log(sigmaMax), max: -2 * Math.log(sigmaMin) };
   return { type: "schedule", schedule: { type: "cosine", truncate } };
+}
+
+/** A plan to distil a run, whose averaged parameters at the end of its training teach unless others are named. */
+export const planOf = (
+  teacher: string,
+  phases: readonly Recipe[],
+  { checkpoint, weights }: { readonly checkpoint: string; readonly weights: string } = {
+    checkpoint: "latest",
+    weights: "ema",
+  },
+): DistillPlan => ({ format: planFormat, teacher, checkpoint, weights, phases });
+
+/** Writes a plan where its phases will be. */
+export function savePlan(out: string, plan: DistillPlan): void {
+  mkdirSync(out, { recursive: true });
+  writeAtomic(join(out, planName), [`${JSON.stringify(plan, null, 2)}\n`]);
 }
 
 function readPlan(out: string): DistillPlan {
