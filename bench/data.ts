@@ -2,7 +2,7 @@
  * How fast data is made ready for training: `node dist/bench/data.js [JPEGS]`. MNIST's 60,000 images, and photographs of
  * 512 × 512 pixels, drawn by formulas into a temporary folder; the memory that reading them takes, while there are more.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -30,11 +30,12 @@ try {
       for (let x = 0; x < side; x++)
         for (let c = 0; c < 3; c++, at++)
           rgb[at] =
-            128 + 70 * Math.sin((x * (n + 3)) / 97 + c) + 50 * Math.sin((y * x) / (900 + n)) + ((at * 7919) % 13);
+            128 + 70 * Math.sin((x * (n + 3)) / 97 + c) + 50 * Math.sin((y * x) / (900 + n)) + ((at * 7919) % 5);
     await sharp(rgb, { raw: { width: side, height: side, channels: 3 } })
       .jpeg({ quality: 90 })
       .toFile(join(folder, `${n}.jpg`));
   }
+  console.log(`JPEGs of ${(statSync(join(folder, "0.jpg")).size / 1024).toFixed(0)} KB`);
   for (const size of [side, 64]) {
     const sizes: number[] = [];
     const cpu = process.cpuUsage();

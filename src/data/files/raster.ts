@@ -57,12 +57,16 @@ export async function readHeader(input: string | Uint8Array): Promise<RasterHead
  * juts out is cut off on both sides alike; what is transparent becomes white; only the first frame of a film is read; drawings are drawn at the size.
  */
 export async function readImage(input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array> {
-  const image = await open(input);
-  const { format, width, height } = await image.metadata();
-  // A drawing has no pixels of its own: it is drawn as large as it is needed, within reason.
-  const larger = Math.max(shape.height / height, shape.width / width);
-  const density = format === "svg" ? Math.min(Math.max(72 * larger, 1), 7200) : 72;
-  return decode(density === 72 ? image : await open(input, density), shape, "cover");
+  return decode(await open(input, await densityOf(input, shape)), shape, "cover");
+}
+
+/** A drawing has no pixels of its own: it is drawn as large as it is needed, within reason. Nothing for photographs. */
+async function densityOf(input: string | Uint8Array, { height, width }: RasterShape): Promise<number | undefined> {
+  const isText = typeof input === "string" ? /\.svg$/i.test(input) : input.subarray(0, 4).includes(0x3c);
+  if (!isText) return undefined;
+  const { format, ...own } = await (await open(input)).metadata();
+  const larger = Math.max(height / own.height, width / own.width);
+  return format === "svg" ? Math.min(Math.max(72 * larger, 1), 7200) : undefined;
 }
 
 /** Draws an SVG image whose own size is `units` on white, as large as fits the frame. */
