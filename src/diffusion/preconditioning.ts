@@ -48,7 +48,10 @@ export type PreconditioningSpec =
   | { readonly type: "consistency"; readonly sigmaData?: number; readonly sigmaMin?: number }
   | PredictionSpec<Prediction>;
 
-/** A plain prediction: the network sees z of the `path` (vp by default), unscaled, and a label (¼ ln σ̃ by default). */
+/**
+ * A plain prediction: the network sees z of the `path` (vp by default), unscaled, and a label (¼ ln σ̃ by default). Of `energy`
+ * the network is asked for σ∇E, which is ε and of unit size at every noise level, as the gradient of a scalar.
+ */
 export type PredictionSpec<P extends Prediction> = P extends Prediction
   ? {
       readonly type: P;
@@ -102,6 +105,7 @@ const preconditionings: { readonly [T in Type]: (spec: Spec<T>) => Precondition 
   v: plain,
   o: plain,
   score: plain,
+  energy: plain,
   F: plain,
 };
 
@@ -126,21 +130,22 @@ function preconditionOf<T extends Type>(type: T, spec: Spec<T>): Precondition {
   };
 }
 
-/** A network that sees z = α x̃ and predicts one of the six. */
+/** A network that sees z = α x̃ and makes one of the predictions. */
 function plain(spec: PredictionSpec<Prediction>): Precondition {
   const { type, path = "vp", label = { type: "log-sigma" }, sigmaData = 0.5 } = spec;
   positive(`preconditioning ${type}: sigmaData`, sigmaData);
   alphaOf(path, 1); // fails here, not at the first step, if there is no such path
   const labelOf = noiseLabel(label);
+  const emitted = type === "energy" ? "eps" : type;
   return (sigma) => {
     const alpha = alphaOf(path, sigma);
     if (alpha === 0) {
       const pure = { alpha, sigma: 1, sigmaData };
-      const target = targetOf(type, pure);
-      const { z, from } = conversion(type, "x", pure);
+      const target = targetOf(emitted, pure);
+      const { z, from } = conversion(emitted, "x", pure);
       return { cSkip: z, cOut: from, cIn: 1, cNoise: labelOf(sigma), targetX: target.x, targetNoise: target.eps };
     }
-    return predicting(targetOf(type, { alpha, sigma: alpha * sigma, sigmaData }), sigma, alpha, labelOf(sigma));
+    return predicting(targetOf(emitted, { alpha, sigma: alpha * sigma, sigmaData }), sigma, alpha, labelOf(sigma));
   };
 }
 

@@ -8,9 +8,10 @@ import { ConfigError, unknownName } from "../errors/index.ts";
 
 /**
  * x: the clean data; eps: the noise ε; v = α ε − σ x; o = x − ε, minus the velocity of flow matching;
- * score = −ε/σ, the gradient of the log density of z given x; F: the raw output of an EDM network.
+ * score = −ε/σ, the gradient of the log density of z given x; energy = ε/σ, the gradient ∇E of an energy, minus the score
+ * (Kingma & Gao 2023, Eq. 108); F: the raw output of an EDM network.
  */
-export type Prediction = "x" | "eps" | "v" | "o" | "score" | "F";
+export type Prediction = "x" | "eps" | "v" | "o" | "score" | "energy" | "F";
 
 /** One noise level of a path: z = α x + σ ε. */
 export interface Level {
@@ -32,6 +33,7 @@ const combinations: { readonly [P in Prediction]: (level: Level) => Combination 
   v: ({ alpha, sigma }) => ({ x: -sigma, eps: alpha }),
   o: () => ({ x: 1, eps: -1 }),
   score: ({ sigma }) => ({ x: 0, eps: -1 / sigma }),
+  energy: ({ sigma }) => ({ x: 0, eps: 1 / sigma }),
   F: ({ alpha, sigma, sigmaData = 0.5 }) => {
     const level = sigma / alpha;
     const total = Math.hypot(level, sigmaData);

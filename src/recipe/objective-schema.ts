@@ -66,6 +66,7 @@ export const preconditioningSchema = z.discriminatedUnion("type", [
   member("v", plain),
   member("o", plain),
   member("score", plain),
+  member("energy", plain),
   member("F", plain),
 ]) satisfies z.ZodType<PreconditioningSpec>;
 

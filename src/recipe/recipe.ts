@@ -99,6 +99,7 @@ export function modelOf({ task, data, model, objective }: Recipe, { shape, class
     ...(task === "classify" && { classifies: classes }),
     patch: model.patch,
     ...(objective.variance && { variance: true }),
+    ...(objective.prediction.type === "energy" && task !== "classify" && { energy: true }),
     ...(data.augment && { augment: augmentPipe(data.augment, shape).labelSize }),
   };
 }

@@ -1,6 +1,6 @@
 /** A model: a network, and the examples it is for. */
 import { ConfigError } from "../errors/index.ts";
-import { type Expr, input, lift, showShape, split } from "../graph/index.ts";
+import { type Expr, gradients, input, lift, sameShape, showShape, split } from "../graph/index.ts";
 import { createScope, type NetworkConfig, type NoiseInput, network, type Parameter } from "../nn/index.ts";
 
 /** Everything that decides a network's parameters. */
@@ -14,6 +14,8 @@ export interface ModelSpec {
   readonly patch: number;
   /** The network has a second output of the shape of the first, for a learned variance. */
   readonly variance?: boolean;
+  /** The output is the gradient of a scalar that the network defines: its field is conservative, as a true score is. */
+  readonly energy?: boolean;
   /** Numbers that tell the network what augmentation did to an image; not told if left out. */
   readonly augment?: number;
   /** Classes that the network tells apart, for a classifier of noisy examples, whose output is a logit for each. */
@@ -54,7 +56,25 @@ export function buildModel(spec: ModelSpec, { x, noise, labels, augment }: Model
     return { output: logitsOf(raw, spec.classifies), parameters: scope.parameters, uniforms: scope.noises };
   const whole = spec.patch > 1 ? depthToSpace(raw, spec.patch) : raw;
   const [output, variance] = spec.variance ? split(whole, [x.shape[1], x.shape[1]], 1) : [whole];
-  return { output, ...(variance && { variance }), parameters: scope.parameters, uniforms: scope.noises };
+  return {
+    output: spec.energy ? energyGradient(x, output) : output,
+    ...(variance && { variance }),
+    parameters: scope.parameters,
+    uniforms: scope.noises,
+  };
+}
+
+/**
+ * ∇e of e(z) = ½‖z − f(z)‖² for each example (Salimans & Ho 2021): h − (∂f/∂z)ᵀ h, h being z − f. Bounded below, and z itself,
+ * the noise of pure noise, for a network that says 0.
+ */
+function energyGradient(z: Expr, f: Expr): Expr {
+  if (!sameShape(z.shape, f.shape))
+    throw new ConfigError(
+      `model.network: makes ${showShape(f.shape)} out of ${showShape(z.shape)} (the same expected for an energy). Leave outChannels out.`,
+    );
+  const h = z.sub(f);
+  return gradients(h, [z], h)[0];
 }
 
 function logitsOf(output: Expr, classes: number): Expr {

@@ -147,7 +147,7 @@ test("Bernoulli sampling at p = t_δ/T is the uniform objective", () => {
 
 test("the network's weighted error is the multiplier times that in ε, for every prediction and path", () => {
   const draws = stream(3, "numbers");
-  for (const type of ["x", "eps", "v", "o", "score", "F"] as const)
+  for (const type of ["x", "eps", "v", "o", "score", "energy", "F"] as const)
     for (const path of ["vp", "ve", "flow", "sub-vp", "ou"] as const) {
       const { built, law } = lawOf({
         prediction: { type, path },
@@ -219,7 +219,13 @@ test("zero terminal SNR is refused to predictions that have nothing to say there
   const schedule = { kind: "discrete", table: { type: "linear", steps: 50, zeroTerminalSnr: true } } as const;
   const on = (prediction: ObjectiveSpec["prediction"], loss: ObjectiveSpec["loss"] = simple) =>
     lawOf({ prediction, schedule, timesteps: { type: "uniform" }, loss });
-  for (const prediction of [{ type: "eps" }, { type: "score" }, { type: "edm" }, { type: "vp" }] as const)
+  for (const prediction of [
+    { type: "eps" },
+    { type: "score" },
+    { type: "energy" },
+    { type: "edm" },
+    { type: "vp" },
+  ] as const)
     assert.throws(
       () => on(prediction),
       (error) => error instanceof ConfigError && /input is nothing but the noise/.test(error.message),

@@ -71,7 +71,7 @@ test("a plain prediction sees z of its path and has its own target", () => {
         const alpha = alphaOf(path, tilde);
         const sigma = alpha * tilde;
         const got = precondition({ type, path } as PreconditioningSpec)(tilde);
-        const target = targetOf(type, { alpha, sigma });
+        const target = targetOf(type === "energy" ? "eps" : type, { alpha, sigma });
         assert.deepEqual([got.cIn, got.targetX, got.targetNoise], [alpha, target.x, target.eps]);
       }
 });

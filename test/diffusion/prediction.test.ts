@@ -35,6 +35,7 @@ test("targets are what their names say", () => {
   assert.deepEqual(targetOf("v", at), { x: -0.8, eps: 0.6 });
   assert.deepEqual(targetOf("o", at), { x: 1, eps: -1 });
   assert.deepEqual(targetOf("score", at), { x: 0, eps: -1 / 0.8 });
+  assert.deepEqual(targetOf("energy", at), { x: 0, eps: 1 / 0.8 });
   // For data of unit variance on a variance-preserving path, F = −v.
   const F = targetOf("F", at);
   assert.ok(Math.abs(F.x - 0.8) < 1e-15 && Math.abs(F.eps + 0.6) < 1e-15);
@@ -49,6 +50,7 @@ test("squared errors compare by Kingma & Gao, Eq. 122–126", () => {
         x: 1,
         eps: snr,
         score: snr / sigma ** 2,
+        energy: snr / sigma ** 2,
         v: (alpha * (1 + 1 / snr)) ** 2 * snr,
         o: ((alpha + sigma) / sigma) ** 2,
         F: snr + 1 / sigmaData ** 2,

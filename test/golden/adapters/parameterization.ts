@@ -11,12 +11,13 @@ import {
 import type { Adapters, Tensor } from "../vectors.ts";
 
 export const parameterization: Adapters = {
-  // The vector holds no prediction, but an exact one: x itself. The other five follow from it, and every one of them
-  // must give all six again; the worst of the six routes is what is compared.
+  // The vector holds no prediction, but exact ones; every one of them must give all the others again, and the worst of
+  // the routes is what is compared.
   "parameterization.convert": ({ alpha, sigma, sigmaData, z }, { expect }) => {
     const expected = expect as Readonly<Record<Prediction, Tensor>>;
-    const routes = predictionNames.map((from) =>
-      predictionNames.map((to) => [
+    const names = predictionNames.filter((name) => name in expected);
+    const routes = names.map((from) =>
+      names.map((to) => [
         to,
         rows(z, (zRow, i) =>
           convert(from, to, { alpha: alpha[i], sigma: sigma[i], sigmaData }, zRow, row(expected[from], i)),
@@ -24,7 +25,7 @@ export const parameterization: Adapters = {
       ]),
     );
     return Object.fromEntries(
-      predictionNames.map((to, j) => [
+      names.map((to, j) => [
         to,
         {
           shape: z.shape,
