@@ -8,19 +8,18 @@ import { ConfigError } from "../errors/index.ts";
 import {
   type Expense,
   expenseOf,
-  measureSpeed,
   objectiveOf,
   presetSummaries,
   type Recipe,
   type Speed,
   studentLevels,
 } from "../recipe/index.ts";
-import { RunFolder, type TeacherDescription, writePlot } from "../runs/index.ts";
+import { probe, RunFolder, type TeacherDescription, writePlot } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { command, type Terminal } from "./command.ts";
 import { binLines, learnedState, measureSpreads, spreadFlags, spreadLines, spreadPlot } from "./loss-spread.ts";
 import { comparisonText, objectiveLines, objectivePlots } from "./objective.ts";
-import { prepare, readRecipe, recipeFlags } from "./recipes.ts";
+import { dataBytes, prepare, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, bytes, duration, flops } from "./terminal.ts";
 
 export const explain = command({
@@ -99,8 +98,9 @@ export const explain = command({
       return;
     }
     terminal.progress("measuring a few steps…");
-    const speed = await measureSpeed(recipe, facts, { threads: flags.threads, device: flags.device as Device });
-    const memory = process.resourceUsage().maxRSS * 1024;
+    const taken = await probe(recipe, facts, { threads: flags.threads, device: flags.device as Device });
+    const memory = taken.bytes + dataBytes();
+    const { speed } = taken;
     terminal.print(row("here", measured(recipe, expense, speed, memory)));
     terminal.record({ ...explained, speed, memory });
   },
@@ -165,6 +165,6 @@ function measured(
   return [
     `${secondsPerStep.toPrecision(3)} s an update, ${amount(perSecond)} images/s (${flops(perSecond * expense.trainingFlops)}/s)`,
     `${duration(readySeconds + steps * secondsPerStep)} in all`,
-    `${bytes(memory)} of memory used`,
+    `${bytes(memory)} of memory`,
   ].join("; ");
 }

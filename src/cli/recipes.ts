@@ -1,5 +1,6 @@
 /** From what a user typed to a recipe and its data. */
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { freemem } from "node:os";
 import { type LoadedDataset, loadDataset } from "../data/files/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
@@ -16,16 +17,23 @@ import {
   resolveThreshold,
   setField,
 } from "../recipe/index.ts";
-import { dataFingerprint, type RunDescription } from "../runs/index.ts";
+import { dataFingerprint, fitMicroBatch, probe, type RunDescription } from "../runs/index.ts";
+import type { Device } from "../runtime/index.ts";
 import type { Flags, Terminal, Values } from "./command.ts";
 import { watched } from "./sources.ts";
+import { bytes } from "./terminal.ts";
 
 /** Flags that say what to train; each is short for a field of the recipe. */
 export const recipeFlags = {
   data: { type: "string", value: "SRC", help: "Data set: mnist, emoji, points:moons, a folder, …" },
   duration: { type: "string", value: "N|TIME", help: "Images to see in all, such as 200k, or a time, such as 20min" },
   batch: { type: "integer", min: 1, help: "Samples in one update" },
-  microBatch: { type: "integer", min: 1, help: "Samples in one pass, if less; same gradient, less memory" },
+  microBatch: { type: "string", value: "N|auto", help: "Samples in one pass, if less; same gradient, less memory" },
+  maxMemory: {
+    type: "string",
+    value: "SIZE",
+    help: "With --micro-batch auto: take no more, such as 2GB [80% of free]",
+  },
   seed: { type: "integer", min: 0, help: "Of everything random" },
   set: { type: "strings", value: "FIELD=VALUE", help: "Set any field of the recipe; may be repeated" },
 } as const satisfies Flags;
@@ -35,6 +43,8 @@ export type RecipeFlags = Values<typeof recipeFlags>;
 interface AskedFlags extends RecipeFlags {
   /** "classifier" asks for the one that guides the recipe's models. */
   readonly objective?: string;
+  readonly threads?: number;
+  readonly device?: string;
 }
 
 /** What to train, with its data loaded and everything resolved. */
@@ -54,7 +64,7 @@ export function askedRecipe(name: string, flags: AskedFlags): { readonly recipe:
   const assignments = [
     ...(flags.data === undefined ? [] : [`data.source=${JSON.stringify(flags.data)}`]),
     ...(flags.batch === undefined ? [] : [`training.batch=${flags.batch}`]),
-    ...(flags.microBatch === undefined ? [] : [`training.microBatch=${flags.microBatch}`]),
+    ...(flags.microBatch === undefined || flags.microBatch === "auto" ? [] : [microBatchOf(flags.microBatch)]),
     ...(flags.seed === undefined ? [] : [`training.seed=${flags.seed}`]),
     ...flags.set,
   ];
@@ -68,14 +78,47 @@ export function askedRecipe(name: string, flags: AskedFlags): { readonly recipe:
 /** Reads a recipe, sets what the flags say, loads its data and resolves what depends on them. */
 export async function prepare(name: string, flags: AskedFlags, terminal: Terminal): Promise<Prepared> {
   const { recipe, seconds } = askedRecipe(name, flags);
+  const allowed = allowedMemory(flags);
   const dataset = await loadData(recipe, terminal);
-  return {
-    recipe: await resolveThreshold(resolveRecipe(recipe, dataset), dataset),
-    dataset,
-    facts: factsOf(dataset),
-    seconds,
-  };
+  const resolved = await resolveThreshold(resolveRecipe(recipe, dataset), dataset);
+  const facts = factsOf(dataset);
+  if (allowed === undefined) return { recipe: resolved, dataset, facts, seconds };
+  terminal.progress("trying micro-batches…");
+  const measure = async (tried: Recipe) =>
+    (await probe(tried, facts, { steps: 1, warmup: 1, ...computing(flags) })).bytes + dataBytes();
+  const { microBatch, bytes: taken } = await fitMicroBatch(resolved, allowed, measure);
+  terminal.say(`Micro-batches of ${microBatch}: ${bytes(taken)} of memory.`);
+  return { recipe: defineRecipe(setField(resolved, `training.microBatch=${microBatch}`)), dataset, facts, seconds };
 }
+
+/** Bytes of the arrays that this process holds: those of its data. */
+export const dataBytes = (): number => process.memoryUsage().arrayBuffers;
+
+function microBatchOf(text: string): string {
+  if (!/^[1-9]\d*$/.test(text))
+    throw new ConfigError(`--micro-batch: must be a whole number, 1 or more, or auto; got "${text}".`);
+  return `training.microBatch=${text}`;
+}
+
+/** Bytes that training may take, where the micro-batch is to be found. */
+function allowedMemory({ microBatch, maxMemory }: AskedFlags): number | undefined {
+  if (microBatch !== "auto") {
+    if (maxMemory === undefined) return undefined;
+    if (microBatch !== undefined)
+      throw new ConfigError("--max-memory: goes with --micro-batch auto; leave one of them out.");
+  }
+  if (maxMemory === undefined) return 0.8 * freemem();
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(MB|GB|MiB|GiB)$/.exec(maxMemory) ?? [];
+  if (digits === undefined)
+    throw new ConfigError(`--max-memory: must be a size such as 800MB or 2GB; got "${maxMemory}".`);
+  return Number(digits) * { MB: 1e6, GB: 1e9, MiB: 2 ** 20, GiB: 2 ** 30 }[unit]!;
+}
+
+/** How the command computes, where it says so. */
+const computing = ({ threads, device }: AskedFlags) => ({
+  ...(threads !== undefined && { threads }),
+  ...(device !== undefined && { device: device as Device }),
+});
 
 const withoutSize = ({ data: { size: _, ...data }, ...recipe }: Recipe) => ({ ...recipe, data });
 

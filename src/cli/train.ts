@@ -59,7 +59,9 @@ export const train = command({
     };
     if (flags.resume) {
       if (flags.out === undefined) throw new ConfigError("train --resume: needs --out DIR, the run to continue.");
-      const fixed = (["data", "batch", "microBatch", "seed"] as const).find((key) => flags[key] !== undefined);
+      const fixed = (["data", "batch", "microBatch", "maxMemory", "seed"] as const).find(
+        (key) => flags[key] !== undefined,
+      );
       const given = fixed ?? (flags.set.length > 0 ? "set" : undefined);
       if (given !== undefined)
         throw new ConfigError(`train --resume: continues a run as it is; leave ${flagName(given)} out.`);

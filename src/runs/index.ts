@@ -12,6 +12,7 @@ export { appendEvaluation, type Evaluation, readEvaluations, type Subject } from
 export { autoFeatures, openFeatures } from "./feature-files.ts";
 export { writePlot } from "./plot.ts";
 export { type OpenPoolMatcher, openPoolMatcher } from "./pool-matcher.ts";
+export { type Fit, fitMicroBatch, type Probe, probe } from "./probe.ts";
 export { cachedReference } from "./reference-cache.ts";
 export { type RunDescription, RunFolder, type StatsLine, type TeacherDescription } from "./run-folder.ts";
 export { type SampleStore, type SampleStoreKey, sampleStore } from "./sample-store.ts";

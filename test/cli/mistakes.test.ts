@@ -85,6 +85,15 @@ describe("words", () => {
       ["train", "points", "--batch", "many"],
       /--batch: must be a whole number of at least 1; got "many"/,
     ],
+    "broken micro-batch": [
+      ["train", "points", "--micro-batch", "0"],
+      /--micro-batch: must be a whole number.* or auto/,
+    ],
+    "broken size": [["train", "points", "--max-memory", "2"], /--max-memory: must be a size such as .*got "2"/],
+    "too little memory": [
+      ["train", "points", "--micro-batch", "auto", "--max-memory", "1MB", "--batch", "2"],
+      /--max-memory: training takes \d+ MiB even example by example \(1 MiB allowed\)/,
+    ],
     "broken number": [["train", "points", "--batch", "1.5"], /must be a whole number/],
     "number out of range": [["sample", at("run"), "--n", "0"], /--n: must be a whole number of at least 1; got "0"/],
     "text for a number in a field": [
