@@ -44,6 +44,10 @@ test("Bernoulli sampling at p = t_δ/T is uniform sampling; above it is not", ()
   assert.ok(!compareObjectives(of("adm-bs"), of("adm")).same);
 });
 
+test("the gradient of an energy is another network for the same objective", () => {
+  assert.ok(compareObjectives(of("ddpm", { prediction: { type: "energy" } }), of("ddpm")).same);
+});
+
 test("what the weighting does not show is named", () => {
   assert.deepEqual(compareObjectives(of("adm-bs+ip"), of("adm-bs")).differences, ["noise.perturbation: 0.1 and 0"]);
   assert.deepEqual(compareObjectives(of("iddpm"), of("ddpm-cosine")).differences, [
