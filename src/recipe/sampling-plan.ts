@@ -5,6 +5,7 @@ import {
   noiseSchedule,
   type Path,
   type PathType,
+  spaceTimesteps,
   timestepSpacing,
 } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
@@ -119,10 +120,16 @@ export function sigmasOf(recipe: Recipe, { grid, steps }: Recipe["sampling"]): S
     return [...grid.sigmas, 0];
   }
   if (grid.type === "time") return [...timeLevels(recipe, grid, steps), 0];
-  if (grid.type !== "timesteps") return sigmaGrid({ ...grid, steps } as SigmaGridSpec);
+  if (grid.type !== "timesteps" && grid.type !== "respaced") return sigmaGrid({ ...grid, steps } as SigmaGridSpec);
   if (schedule?.kind !== "discrete")
-    throw new ConfigError('sampling.grid: "timesteps" needs an objective with a discrete schedule. Use karras.');
+    throw new ConfigError(`sampling.grid: "${grid.type}" needs an objective with a discrete schedule. Use karras.`);
   const { sigmas } = discreteSchedule(schedule.table);
+  if (grid.type === "respaced") {
+    const chosen = spaceTimesteps(sigmas.length, grid.sections ?? [steps]);
+    if (chosen.length !== steps)
+      throw new ConfigError(`sampling.grid.sections: make ${chosen.length} timesteps of ${steps} steps (as many).`);
+    return [...chosen.reverse().map((t) => sigmas[t]), 0];
+  }
   const { spacing, offset = 0 } = grid;
   const visited = timestepSpacing({ steps: sigmas.length, count: steps, spacing, offset });
   return [...visited.map((t) => sigmas[t]), 0];

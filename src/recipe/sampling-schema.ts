@@ -19,6 +19,8 @@ export const gridSchema = z.discriminatedUnion("type", [
   member("time", { ...sigmaRange, ...optional({ power: positive }) }),
   /** The timesteps of the objective's own discrete process. */
   member("timesteps", { spacing: z.enum(["leading", "trailing", "linspace"]), ...optional({ offset: whole }) }),
+  /** Timesteps by sections of it (Nichol & Dhariwal 2021): counts, or "ddimN" for a fixed stride; one section by default. */
+  member("respaced", optional({ sections: z.union([z.string().min(1), z.array(count).min(1)]) })),
   /** The levels themselves, falling; as many as there are steps. */
   member("levels", { sigmas: z.array(positive).min(1) }),
 ]);

@@ -22,6 +22,17 @@ test("every preset samples where it was trained", () => {
   }
 });
 
+test("a respaced grid has the timesteps of its sections, noisiest first", () => {
+  const { sigmas } = discreteSchedule({ type: "linear", steps: 1000 });
+  const visited = (...assignments: string[]) =>
+    [...samplingPlan(ddpm(...assignments)).sigmas].slice(0, -1).map((sigma) => sigmas.indexOf(sigma));
+  assert.deepEqual(visited('sampling.grid={"type":"respaced"}', "sampling.steps=4"), [999, 666, 333, 0]);
+  const strided = visited('sampling.grid={"type":"respaced","sections":"ddim25"}', "sampling.steps=25");
+  assert.deepEqual([strided[0], strided[1], strided.at(-1)], [960, 920, 0]);
+  const sections = visited('sampling.grid={"type":"respaced","sections":[3,2]}', "sampling.steps=5");
+  assert.deepEqual(sections, [999, 500, 499, 250, 0]);
+});
+
 test("a discrete process is trained from its first timestep to its last", () => {
   const { sigmas } = discreteSchedule({ type: "linear", steps: 1000 });
   const { min, max } = trainedLevels(ddpm());
@@ -97,6 +108,10 @@ describe("what cannot work is refused with the reason", () => {
     "timesteps of no process": [
       edm('sampling.grid={"type":"timesteps","spacing":"leading"}'),
       /"timesteps" needs an objective with a discrete schedule/,
+    ],
+    "sections for another number of steps": [
+      ddpm('sampling.grid={"type":"respaced","sections":[10,5]}', "sampling.steps=20"),
+      /sections: make 15 timesteps of 20 steps/,
     ],
     "the time of no schedule": [edm('sampling.grid={"type":"time"}'), /"time" needs an objective with a schedule/],
     "levels for another number of steps": [
