@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../errors/index.ts";
 import {
+  consistencyMetrics,
+  consistencyStudent,
   type DataFacts,
   defineRecipe,
   measureSpeed,
@@ -39,27 +41,40 @@ export interface DistillPlan {
 }
 
 /** The folder of a phase. */
-export const phasePath = (out: string, { sampling }: Recipe): string => join(out, `steps-${sampling.steps}`);
+export const phasePath = (out: string, { sampling }: Recipe): string =>
+  join(out, sampling.sampler === "consistency" ? "consistency" : `steps-${sampling.steps}`);
+
+const methods = ["progressive", "consistency"] as const;
 
 export const distill = command({
   name: "distill",
-  summary: "Teach a run to draw in fewer steps: each phase halves them; makes a run folder for each.",
+  summary: "Teach a run to draw in fewer steps, halving them phase by phase or as a consistency model.",
   argument: { name: "RUN", help: "The teacher's run folder, as made by train or distill", required: false },
   examples: [
     "distill runs/quickstart --to 4",
     "distill runs/mnist --from 64 --to 1 --duration 20k,20k,40k --guidance 1.5",
     "distill runs/mnist --from 32 --to 1 --factor 32",
+    "distill runs/mnist --method consistency --duration 5m",
     "distill --resume --out runs/mnist-distilled",
   ],
   flags: {
-    to: { type: "integer", default: 4, min: 1, help: "DDIM steps of the last student" },
-    from: { type: "integer", min: 2, help: "DDIM steps of the teacher; 64, or a student's own" },
-    factor: { type: "integer", default: 2, min: 2, help: "Steps of its teacher that a student does in one" },
+    method: {
+      type: "choice",
+      choices: methods,
+      default: "progressive",
+      help: "DDIM steps in one, phase by phase; or one phase of consistency distillation",
+    },
+    to: { type: "integer", min: 1, help: "Steps of the last student; 4, or 1 of a consistency model" },
+    from: {
+      type: "integer",
+      min: 2,
+      help: "DDIM steps of the teacher: 64, or a student's own; noise levels of a consistency model: 18",
+    },
+    factor: { type: "integer", min: 2, help: "Steps of its teacher that a student does in one; 2 (progressive)" },
     grid: {
       type: "string",
       value: "NAME|FILE",
-      default: "cosine",
-      help: "The teacher's noise levels: cosine, own, or as for sample",
+      help: "The teacher's noise levels: cosine (the default), own, or as for sample (progressive)",
     },
     guidance: {
       type: "number",
@@ -78,9 +93,8 @@ export const distill = command({
     },
     loss: {
       type: "choice",
-      choices: studentLosses,
-      default: "trunc-snr",
-      help: "Weight of the error in x: max(SNR, 1) or SNR + 1",
+      choices: [...studentLosses, ...consistencyMetrics],
+      help: "trunc-snr (the default) or snr-plus-one; of a consistency model l2 (the default) or pseudo-huber",
     },
     batch: { type: "integer", min: 1, help: "Samples in one update; the teacher's if left out" },
     seed: { type: "integer", min: 0, help: "Of everything random; the teacher's if left out" },
@@ -120,13 +134,10 @@ export const distill = command({
     const teacher = RunFolder.open(path);
     const { recipe, data } = teacher.describe();
     teacher.load(whichCheckpoint(flags.checkpoint));
-    const phases = await phasesOf(
-      recipe,
-      data,
-      { ...flags, loss: flags.loss as StudentLoss },
-      compileOptions,
-      terminal,
-    );
+    const phases =
+      flags.method === "consistency"
+        ? [await consistencyPhase(recipe, data, flags, compileOptions, terminal)]
+        : await phasesOf(recipe, data, progressiveOptions(flags), compileOptions, terminal);
     for (const phase of phases) samplingPlan(phase);
     if (flags.dryRun) {
       for (const phase of phases) {
@@ -140,6 +151,61 @@ export const distill = command({
     await carryOut(out, plan, options, terminal);
   },
 });
+
+/** What either method leaves to its flags. */
+interface MethodFlags extends Omit<PhaseOptions, "to" | "factor" | "grid" | "loss"> {
+  readonly to?: number | undefined;
+  readonly factor?: number | undefined;
+  readonly grid?: string | undefined;
+  readonly loss?: string | undefined;
+}
+
+function progressiveOptions({ to = 4, factor = 2, grid = "cosine", loss = "trunc-snr", ...rest }: MethodFlags) {
+  if (!studentLosses.includes(loss as StudentLoss))
+    throw new ConfigError(`distill: --loss: ${loss} is a consistency model's (${studentLosses.join(" or ")}).`);
+  return { ...rest, to, factor, grid, loss: loss as StudentLoss };
+}
+
+/** The recipe of a consistency model. */
+async function consistencyPhase(
+  teacher: Recipe,
+  facts: DataFacts,
+  { to: steps = 1, from: scales = 18, factor, grid, loss = "l2", ...flags }: MethodFlags,
+  compileOptions: CompileOptions,
+  terminal: Pick<Terminal, "say">,
+): Promise<Recipe> {
+  const extra = factor !== undefined ? "--factor" : grid !== undefined ? "--grid" : undefined;
+  if (extra !== undefined)
+    throw new ConfigError(`distill: ${extra}: is of progressive distillation only. Leave it out.`);
+  const metric = consistencyMetrics.find((name) => name === loss);
+  if (!metric)
+    throw new ConfigError(
+      `distill: --loss: ${loss} is of progressive distillation (${consistencyMetrics.join(" or ")}).`,
+    );
+  const lasts = flags.duration === undefined ? undefined : readDuration(flags.duration);
+  const request = {
+    steps,
+    scales,
+    metric,
+    guidance: flags.guidance ?? guidanceOf(teacher),
+    images: lasts?.images ?? Math.ceil(teacher.training.images / 4),
+    learningRate: flags.learningRate ?? teacher.training.learningRate.peak / 4,
+    ...(flags.batch !== undefined && { batch: flags.batch }),
+    ...(flags.seed !== undefined && { seed: flags.seed }),
+  };
+  const phase = defineRecipe(consistencyStudent(teacher, facts, request), "distill: consistency");
+  if (lasts?.seconds === undefined) return phase;
+  const { batch } = phase.training;
+  const updates = await updatesIn(lasts.seconds, phase, facts, compileOptions);
+  terminal.say(`consistency: ${updates} updates of ${batch} images in ${duration(lasts.seconds)}`);
+  return defineRecipe(consistencyStudent(teacher, facts, { ...request, images: updates * batch }), "distill");
+}
+
+/** Updates that fit into a time, measured. */
+async function updatesIn(seconds: number, phase: Recipe, facts: DataFacts, options: CompileOptions): Promise<number> {
+  const { readySeconds, secondsPerStep } = await measureSpeed(phase, facts, options);
+  return Math.max(1, Math.round((seconds - readySeconds) / secondsPerStep));
+}
 
 /** What decides the phases. */
 export interface PhaseOptions {
@@ -190,8 +256,7 @@ export async function phasesOf(
     let phase = defineRecipe(studentRecipe(learnt, facts, request), `distill: ${count} steps`);
     if (lasts?.seconds !== undefined) {
       const { batch } = phase.training;
-      const { readySeconds, secondsPerStep } = await measureSpeed(phase, facts, compileOptions);
-      const updates = Math.max(1, Math.round((lasts.seconds - readySeconds) / secondsPerStep));
+      const updates = await updatesIn(lasts.seconds, phase, facts, compileOptions);
       terminal.say(`${count} steps: ${updates} updates of ${batch} images in ${duration(lasts.seconds)}`);
       phase = defineRecipe(studentRecipe(learnt, facts, { ...request, images: updates * batch }), `distill`);
     }
@@ -201,6 +266,9 @@ export async function phasesOf(
   }
   return phases;
 }
+
+const nameOf = ({ sampling: { sampler, steps } }: Recipe) =>
+  sampler === "consistency" ? "consistency model" : `${steps} steps`;
 
 const guidanceOf = ({ sampling }: Recipe) => sampling.guidance ?? 1;
 
@@ -257,16 +325,14 @@ export async function carryOut(
       : createStudentRun(path, phase, from, i === 0 ? choice : {});
     if (!folder.isComplete()) {
       const started = performance.now();
-      terminal.say(`Phase ${i + 1} of ${phases.length}: ${phase.sampling.steps} steps`);
+      terminal.say(`Phase ${i + 1} of ${phases.length}: ${nameOf(phase)}`);
       const { why } = await follow(folder, dataset, terminal, { ...options, part: `of phase ${i + 1}` });
       if (why === "signal") {
         terminal.say(`Stopped; continue with: ornstein distill --resume --out ${out}`);
         return undefined;
       }
       const seconds = (performance.now() - started) / 1000;
-      terminal.print(
-        `${String(phase.sampling.steps).padStart(4)} steps  ${duration(seconds).padStart(8)}  ${folder.path}`,
-      );
+      terminal.print(`${nameOf(phase).padStart(10)}  ${duration(seconds).padStart(8)}  ${folder.path}`);
       terminal.record({ type: "phase", steps: phase.sampling.steps, seconds, run: folder.path });
     }
     from = folder;

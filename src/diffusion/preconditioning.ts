@@ -44,8 +44,16 @@ export type PreconditioningSpec =
    * also counts u_M = 0 as an entry, as the reference does: small σ̃ then get the label −1, which no network was trained on.
    */
   | ({ readonly type: "iddpm"; readonly nearestIsZero?: boolean } & IddpmOptions)
-  /** Song et al. (2023): EDM's, bent so that D(x̃; sigmaMin) = x̃ whatever the network says; label 250 ln σ̃. */
-  | { readonly type: "consistency"; readonly sigmaData?: number; readonly sigmaMin?: number }
+  /**
+   * Song et al. (2023): EDM's, bent so that D(x̃; sigmaMin) = x̃ whatever the network says. The label is 250 ln σ̃ unless one
+   * is given; a network that has been trained with EDM's knows ¼ ln σ̃.
+   */
+  | {
+      readonly type: "consistency";
+      readonly sigmaData?: number;
+      readonly sigmaMin?: number;
+      readonly label?: NoiseLabelSpec | NoiseLabel;
+    }
   | PredictionSpec<Prediction>;
 
 /**
@@ -84,8 +92,9 @@ const preconditionings: { readonly [T in Type]: (spec: Spec<T>) => Precondition 
     const table = nearestIsZero ? u : u.subarray(0, last + 1);
     return (sigma) => predicting({ x: 0, eps: 1 }, sigma, alphaOf("vp", sigma), last - nearestIndex(table, sigma));
   },
-  consistency: ({ sigmaData = 0.5, sigmaMin = 0.002 }) => {
+  consistency: ({ sigmaData = 0.5, sigmaMin = 0.002, label }) => {
     positive("preconditioning consistency: sigmaData", sigmaData);
+    const labelOf = label === undefined ? (sigma: number) => 250 * Math.log(sigma + 1e-44) : noiseLabel(label);
     return (sigma) => {
       const above = sigma - sigmaMin;
       const total = Math.hypot(sigma, sigmaData);
@@ -94,7 +103,7 @@ const preconditionings: { readonly [T in Type]: (spec: Spec<T>) => Precondition 
         cSkip: sigmaData ** 2 / bent,
         cOut: (above * sigmaData) / total,
         cIn: 1 / total,
-        cNoise: 250 * Math.log(sigma + 1e-44),
+        cNoise: labelOf(sigma),
         targetX: (above * total) / (sigmaData * bent),
         targetNoise: above === 0 ? 0 : (-sigmaData * sigma * total) / (above * bent),
       };

@@ -9,6 +9,7 @@ export {
   consistencyWeight,
   consistencyWeightings,
 } from "./consistency.ts";
+export { heunStepEach } from "./heun-step.ts";
 export {
   inverseCosineLabel,
   type ProgressiveLevels,

@@ -13,7 +13,7 @@ import {
   updateGraphs,
 } from "../training/index.ts";
 import { type DataFacts, modelOf, type Recipe, trainerOf } from "./recipe.ts";
-import { blankTeacher, needsTeacher, taught, teacherCalls } from "./teacher.ts";
+import { blankTeacher, needsTeacher, teacherCalls, trainerOptions } from "./teacher.ts";
 
 /** Size and work of a recipe, counted and not measured. */
 export interface Expense {
@@ -100,8 +100,9 @@ export async function measureSpeed(
       classes: Array.from({ length: facts.classes }, (_, i) => String(i)),
     }),
   });
-  const teacher = needsTeacher(recipe) ? await taught(recipe, facts, blankTeacher(recipe, facts), options) : {};
-  const trainer = await createTrainer(trainerOf(recipe, facts), dataset, { ...options, ...teacher });
+  const teacher = needsTeacher(recipe) ? blankTeacher(recipe, facts) : undefined;
+  const targets = await trainerOptions(recipe, facts, teacher, options);
+  const trainer = await createTrainer(trainerOf(recipe, facts), dataset, { ...options, ...targets });
   const readySeconds = seconds() - started;
   try {
     const times: number[] = [];

@@ -15,6 +15,13 @@ export {
   trainedClassifier,
 } from "./classifier.ts";
 export {
+  type ConsistencyStudentOptions,
+  consistencyMetrics,
+  consistencyStudent,
+  consistencyTarget,
+  type OpenTeacher,
+} from "./consistency.ts";
+export {
   againstSamples,
   type DiscriminatorPlan,
   discriminatorClasses,
@@ -94,7 +101,15 @@ export {
   studentRecipe,
   teacherLevels,
 } from "./student.ts";
-export { blankTeacher, needsTeacher, progressiveTargets, type Teacher, taught, teacherCalls } from "./teacher.ts";
+export {
+  blankTeacher,
+  needsTeacher,
+  progressiveTargets,
+  type Teacher,
+  taught,
+  teacherCalls,
+  trainerOptions,
+} from "./teacher.ts";
 export { resolveThreshold } from "./threshold.ts";
 export { evenBatch, type TrainedModel, trainedModel } from "./trained.ts";
 export { type Levels, trainedLevels, usualLevels } from "./trained-levels.ts";

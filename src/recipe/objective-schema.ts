@@ -60,7 +60,7 @@ export const preconditioningSchema = z.discriminatedUnion("type", [
   member("vp", optional({ betaD: positive, betaMin: positive, M: count })),
   member("ve", {}),
   member("iddpm", optional({ nearestIsZero: z.boolean(), M: count, C1: positive, C2: positive })),
-  member("consistency", optional({ sigmaData: positive, sigmaMin: positive })),
+  member("consistency", optional({ sigmaData: positive, sigmaMin: positive, label: labelSchema })),
   member("x", plain),
   member("eps", plain),
   member("v", plain),

@@ -107,7 +107,7 @@ function isStochastic(spec: SamplerSpec, steps: number): boolean {
 }
 
 /** The noise levels a recipe samples at, falling to 0. */
-export function sigmasOf(recipe: Recipe, { grid, steps }: Recipe["sampling"]): Sigmas {
+export function sigmasOf(recipe: Recipe, { sampler, grid, steps }: Recipe["sampling"]): Sigmas {
   const { schedule } = recipe.objective;
   if (grid.type === "levels") {
     if (grid.sigmas.length !== steps)
@@ -120,7 +120,12 @@ export function sigmasOf(recipe: Recipe, { grid, steps }: Recipe["sampling"]): S
     return [...grid.sigmas, 0];
   }
   if (grid.type === "time") return [...timeLevels(recipe, grid, steps), 0];
-  if (grid.type !== "timesteps" && grid.type !== "respaced") return sigmaGrid({ ...grid, steps } as SigmaGridSpec);
+  if (grid.type !== "timesteps" && grid.type !== "respaced") {
+    // A consistency model changes nothing at the lowest level: its steps are those that lead there.
+    if (sampler === "consistency")
+      return [...sigmaGrid({ ...grid, steps: steps + 1 } as SigmaGridSpec).slice(0, steps), 0];
+    return sigmaGrid({ ...grid, steps } as SigmaGridSpec);
+  }
   if (schedule?.kind !== "discrete")
     throw new ConfigError(`sampling.grid: "${grid.type}" needs an objective with a discrete schedule. Use karras.`);
   const { sigmas } = discreteSchedule(schedule.table);

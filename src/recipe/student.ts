@@ -106,7 +106,8 @@ export function studentLevels({ objective, training }: Recipe): readonly number[
     : undefined;
 }
 
-function teacherGuidance(guidance: Recipe["sampling"]["guidance"]) {
+/** Guidance as a student learns it. Throws ConfigError for guidance that rescales. */
+export function teacherGuidance(guidance: Recipe["sampling"]["guidance"]) {
   if (guidance === undefined) return undefined;
   const { scale, interval, rescale = 0 } = typeof guidance === "number" ? { scale: guidance } : guidance;
   if (rescale > 0) throw new ConfigError("distill: guidance that rescales is not distilled. Give --guidance a weight.");

@@ -12,6 +12,7 @@ import {
   type TeacherGuidance,
   type TrainerOptions,
 } from "../training/index.ts";
+import { consistencyTarget, type OpenTeacher } from "./consistency.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
 
 /** A trained model that another learns from. */
@@ -22,7 +23,8 @@ export interface Teacher {
 }
 
 /** Whether a recipe's targets come from a teacher. */
-export const needsTeacher = ({ training }: Recipe): boolean => training.target?.type === "progressive";
+export const needsTeacher = ({ training }: Recipe): boolean =>
+  training.target?.type === "progressive" || training.target?.type === "consistency-distillation";
 
 /** What a trainer of a student needs besides its spec: its teacher's targets, and the parameters that it starts from. */
 export async function taught(
@@ -31,7 +33,23 @@ export async function taught(
   teacher: Teacher,
   options: CompileOptions = {},
 ): Promise<Required<Pick<TrainerOptions, "start" | "target">>> {
-  return { start: teacher.params, target: await progressive(student, facts, teacher, options) };
+  const target =
+    student.training.target?.type === "progressive"
+      ? await progressive(student, facts, teacher, options)
+      : await consistencyTarget(student, facts, await openTeacher(student, facts, teacher, options), options);
+  return { start: teacher.params, target };
+}
+
+/** What a trainer needs besides its spec: nothing for most recipes. Throws ConfigError for a student without a teacher. */
+export async function trainerOptions(
+  recipe: Recipe,
+  facts: DataFacts,
+  teacher?: Teacher,
+  options: CompileOptions = {},
+): Promise<Pick<TrainerOptions, "start" | "target">> {
+  if (teacher && needsTeacher(recipe)) return taught(recipe, facts, teacher, options);
+  if (recipe.training.target?.type !== "consistency") return {};
+  return { target: await consistencyTarget(recipe, facts, undefined, options) };
 }
 
 /** A teacher of the same size that knows nothing: what learning from one takes can be measured with it. */
@@ -39,9 +57,11 @@ export function blankTeacher(student: Recipe, facts: DataFacts): Teacher {
   return { recipe: student, params: initialize(networkOf(modelOf(student, facts)).parameters, 0) };
 }
 
-/** How often the teacher is asked for the target of one sample. */
+/** How often networks are asked for the target of one sample. */
 export function teacherCalls({ training, objective }: Recipe): number {
   const { target } = training;
+  if (target?.type === "consistency") return 1; // the target network itself
+  if (target?.type === "consistency-distillation") return 1 + 2 * (target.guidance ? 2 : 1);
   if (target?.type !== "progressive" || !("steps" in objective.timesteps)) return 0;
   return (target.levels.length / (objective.timesteps.steps ?? 1)) * (target.guidance ? 2 : 1);
 }
@@ -52,15 +72,26 @@ async function progressive(
   teacher: Teacher,
   options: CompileOptions,
 ): Promise<MovedTarget> {
+  const { answer, close } = await openTeacher(student, facts, teacher, options);
+  return { ...progressiveTargets(student, answer), close };
+}
+
+/** A teacher that answers a micro-batch of its student's, guided if that is what the student learns. */
+async function openTeacher(
+  student: Recipe,
+  facts: DataFacts,
+  teacher: Teacher,
+  options: CompileOptions,
+): Promise<OpenTeacher> {
   const { target, batch, microBatch = batch } = student.training;
-  const guidance = target?.type === "progressive" ? target.guidance : undefined;
+  const guidance = target && "guidance" in target ? target.guidance : undefined;
   const denoiser = await compileDenoiser(modelOf(teacher.recipe, facts), teacher.params, {
     ...options,
     precondition: objectiveOf(teacher.recipe).precondition,
     batch: guidance ? 2 * microBatch : microBatch,
   });
   const answer = (labels: BatchLabels) => (guidance ? guidedEach(denoiser, labels, guidance) : each(denoiser, labels));
-  return { ...progressiveTargets(student, answer), close: () => denoiser.close() };
+  return { answer, close: () => denoiser.close() };
 }
 
 /** The targets of a student from any teacher that denoises: the end of its DDIM steps, as an answer in one. */

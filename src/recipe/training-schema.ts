@@ -46,15 +46,18 @@ export const couplingSchema = z.discriminatedUnion("type", [
   member("immiscible", optional({ candidates: count })),
 ]) satisfies z.ZodType<CouplingSpec>;
 
+const guidance = z.strictObject({ scale: nonNegative, ...optional({ interval: z.tuple([nonNegative, positive]) }) });
+const metric = z.discriminatedUnion("type", [member("l2", {}), member("pseudo-huber", optional({ c: positive }))]);
+
 export const targetSchema = z.discriminatedUnion("type", [
   member("dsm", {}),
   member("stf", { references: count, ...optional({ classWise: z.boolean() }) }),
   member("progressive", {
     levels: z.array(positive).min(1),
-    ...optional({
-      guidance: z.strictObject({ scale: nonNegative, ...optional({ interval: z.tuple([nonNegative, positive]) }) }),
-    }),
+    ...optional({ guidance }),
   }),
+  member("consistency", optional({ startScales: count.min(2), endScales: count.min(2), ema: share, metric })),
+  member("consistency-distillation", optional({ scales: count.min(2), ema: share, metric, guidance })),
 ]) satisfies z.ZodType<TargetSpec>;
 
 export const trainingSchema = z.strictObject({

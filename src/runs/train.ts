@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { draw, needsTeacher, type Recipe, taught, trainerOf } from "../recipe/index.ts";
+import { draw, type Recipe, trainerOf, trainerOptions } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, type StepRecord, type Trainer } from "../training/index.ts";
 import { rewindAverages, saveAverages, storedAverages } from "./averages.ts";
@@ -92,9 +92,12 @@ async function* trainLocked(
   const { recipe, data, teacher } = folder.describe();
   checkData(folder, data, dataset);
   const started = performance.now();
-  const learning = needsTeacher(recipe)
-    ? await taught(recipe, data, { params: folder.loadTeacher(), recipe: teacher?.recipe ?? recipe }, compileOptions)
-    : {};
+  const learning = await trainerOptions(
+    recipe,
+    data,
+    teacher && { params: folder.loadTeacher(), recipe: teacher.recipe },
+    compileOptions,
+  );
   const pools = recipe.training.coupling?.type === "aot" ? openPoolMatcher() : undefined;
   const trainer = await createTrainer(trainerOf(recipe, data), dataset, {
     ...compileOptions,

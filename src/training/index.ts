@@ -1,4 +1,5 @@
 export { type Classifier, type ClassifierOptions, compileClassifier, logProbability } from "./classifier.ts";
+export type { ConsistencyMetric, ConsistencyTargetSpec } from "./consistency-target.ts";
 export {
   type Coupling,
   type CouplingSetting,
@@ -40,6 +41,7 @@ export {
   type WarmupSpec,
   warmupNames,
 } from "./learning-rate.ts";
+export { compileLiveDenoiser, type LiveAnswer, type LiveDenoiser } from "./live-denoiser.ts";
 export { type ModelSpec, networkOf, oneHot } from "./model.ts";
 export { type AdamRates, type AdamState, adam, adamFeeds, adamRates, type OptimizerSpec } from "./optimizer.ts";
 export { averageName, type PowerAverages, powerAverages } from "./power-averages.ts";
@@ -65,7 +67,7 @@ export {
   type UpdateSpec,
   updateGraphs,
 } from "./step.ts";
-export type { MovedTarget, Shift, TargetRows, TargetTime } from "./target.ts";
+export type { MovedTarget, Shift, TargetMemory, TargetRows, TargetTime } from "./target.ts";
 export type { ProgressiveTargetSpec, TeacherGuidance, TeacherTargetSpec } from "./teacher-target.ts";
 export {
   createTrainer,

@@ -2,7 +2,7 @@
  * One update as graphs. Every objective is a weighted squared error of the network's output F against a target that is
  * a combination of image and noise; the per-sample coefficients come from the recipe, computed in float64:
  *   L = mean over samples of  weight · mean over elements of (F(c_in (x + σ̃ ε); c_noise) − (targetX x + targetNoise ε))².
- * A classifier's loss is the cross-entropy of its logits instead. Stable targets add "shift" to the target. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
+ * A classifier's loss is the cross-entropy of its logits instead. Stable targets add "shift" to the target; the pseudo-Huber loss is a root of the squared error. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
  */
 import { ConfigError } from "../errors/index.ts";
 import { type Expr, input, sameShape, showShape } from "../graph/index.ts";
@@ -27,6 +27,8 @@ export interface UpdateSpec {
   readonly perturbed?: boolean;
   /** The target is moved by "shift", as large as a sample. */
   readonly shifted?: boolean;
+  /** The loss is that of {@link pseudoHuber}, with "curve" for each sample. */
+  readonly curved?: boolean;
 }
 
 /** The arrays that training changes, each as long as the parameters. */
@@ -63,7 +65,7 @@ export interface Updater {
 }
 
 /** The loss of each sample of a micro-batch, its inputs, and the parameters. */
-function lossGraph({ model, microBatch, perturbed = false, shifted = false }: UpdateSpec) {
+function lossGraph({ model, microBatch, perturbed = false, shifted = false, curved = false }: UpdateSpec) {
   const inputs = modelInputs(model, microBatch);
   const noise = input("noise", inputs.x.shape);
   const perSample = (name: string) => input(name, [microBatch, ...model.shape.map(() => 1)]);
@@ -80,15 +82,20 @@ function lossGraph({ model, microBatch, perturbed = false, shifted = false }: Up
   const own = inputs.x.mul(perSample("targetX")).add(noise.mul(perSample("targetNoise")));
   const error = output.sub(shifted ? own.add(input("shift", own.shape)) : own);
   const flat = error.reshape([microBatch, -1]);
-  const squared = flat
+  const mean = flat
     .sumSquares([1])
     .reshape([microBatch])
-    .mul(1 / flat.shape[1])
-    .mul(input("weight", [microBatch]));
+    .mul(1 / flat.shape[1]);
+  const squared = (curved ? pseudoHuber(mean.mul(input("curve", [microBatch]))) : mean).mul(
+    input("weight", [microBatch]),
+  );
   if (!variance) return { losses: squared, parameters, uniforms };
   const bound = varianceLoss(inputs.x, output.sub(own), variance, varianceInputs(microBatch, model.shape.length));
   return { losses: squared.add(bound), parameters, uniforms };
 }
+
+/** √(1 + y) − 1 of a square y, written so that it does not cancel where y is small. */
+const pseudoHuber = (y: Expr): Expr => y.div(y.add(1).sqrt().add(1));
 
 /** −ln softmax(logits)[answer] of each row, in nats; answers are one-hot. */
 function crossEntropy(logits: Expr, answers: Expr): Expr {

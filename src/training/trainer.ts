@@ -6,6 +6,7 @@ import { sizeOf } from "../graph/index.ts";
 import { initialize, layout, type Parameter, parameterCount } from "../nn/index.ts";
 import { stream } from "../random/index.ts";
 import type { CompileOptions, Feeds } from "../runtime/index.ts";
+import type { ConsistencyTargetSpec } from "./consistency-target.ts";
 import { type CouplingSpec, openCoupling, type PoolMatcher } from "./coupling.ts";
 import { type EmaSpec, emaDecay } from "./ema.ts";
 import { type LearningRateSpec, learningRate } from "./learning-rate.ts";
@@ -44,8 +45,8 @@ export interface TrainerSpec {
   readonly seed: number;
 }
 
-/** What the network is asked for: what its own sample says, what many samples say, or what a teacher says. */
-export type TargetSpec = { readonly type: "dsm" } | StableTargetSpec | TeacherTargetSpec;
+/** What the network is asked for: what its own sample says, what many samples say, what a teacher says, or what it says itself at less noise. */
+export type TargetSpec = { readonly type: "dsm" } | StableTargetSpec | TeacherTargetSpec | ConsistencyTargetSpec;
 
 /** What one update came to. */
 export interface StepRecord {
@@ -90,7 +91,7 @@ export interface TrainerOptions extends CompileOptions {
   readonly matcher?: PoolMatcher;
   /** The parameters that training starts from, in place of random ones. */
   readonly start?: Float32Array;
-  /** A teacher's targets, where the spec asks for such; the trainer closes it. */
+  /** A teacher's targets or those of consistency, where the spec asks for such; the trainer closes it. */
   readonly target?: MovedTarget;
 }
 
@@ -103,7 +104,10 @@ export async function createTrainer(
   checkData(spec.model, dataset);
   checkTarget(spec, teacher);
   const perturbed = spec.objective.noise.perturbation > 0;
-  const updater = await compileUpdate({ ...spec, perturbed, shifted: isMoved(spec.target) }, options);
+  const updater = await compileUpdate(
+    { ...spec, perturbed, shifted: isMoved(spec.target), curved: isCurved(spec.target) },
+    options,
+  );
   const initial = start ?? initialize(updater.parameters, spec.seed);
   updater.load({ params: initial, ema: initial });
   const assemble = batches(dataset, {
@@ -124,6 +128,7 @@ export async function createTrainer(
           options,
         )
       : teacher;
+  moved?.memory?.begin(initial);
   const { sampler } = spec.objective;
   const lawState = sampler.init();
   const rate = learningRate(spec.learningRate);
@@ -152,7 +157,7 @@ export async function createTrainer(
       const { batch, microBatch } = spec;
       const now = { step, images, batch };
       const law = sampler.law(lawState);
-      const draws = drawsOf(spec, law, now);
+      const draws = drawsOf(spec, law, now, moved);
       const micro: Feeds[] = [];
       let effective: number | undefined;
       for (let at = 0; at < batch; at += microBatch) {
@@ -185,6 +190,7 @@ export async function createTrainer(
         draws.map(({ feedback }, i) => losses[i] * feedback),
       );
       averages.update(updater.state.params, now);
+      moved?.memory?.update(updater.state.params, step);
       step++;
       images += batch;
       return {
@@ -201,7 +207,7 @@ export async function createTrainer(
       for (const name of stateNames)
         for (const { path, offset, shape } of layout(updater.parameters))
           tensors[`${name}/${path}`] = { shape, data: updater.state[name].subarray(offset, offset + sizeOf(shape)) };
-      Object.assign(tensors, averages.tensors);
+      Object.assign(tensors, averages.tensors, moved?.memory?.tensors);
       return { tensors, metadata: { format: "ornstein checkpoint 1", step: String(step), images: String(images) } };
     },
     restore({ tensors, metadata }, where) {
@@ -223,6 +229,8 @@ export async function createTrainer(
           `${where}: step and images must be whole numbers; got ${metadata.step}, ${metadata.images}.`,
         );
       if (!averages.restore(tensors)) throw new ConfigError(`${where}: has not the averages of training.averages.`);
+      if (moved?.memory?.restore(tensors) === false)
+        throw new ConfigError(`${where}: has not the target network of training.target.`);
       updater.load(state);
       lawState.set(law.data);
       [step, images] = counts;
@@ -235,6 +243,11 @@ export async function createTrainer(
   };
 }
 
+/** c of the pseudo-Huber loss, which only consistency has. */
+const curveOf = (target: TargetSpec | undefined): number | undefined =>
+  target && "metric" in target && target.metric?.type === "pseudo-huber" ? (target.metric.c ?? 0.00054) : undefined;
+const isCurved = (target: TargetSpec | undefined): boolean => curveOf(target) !== undefined;
+
 const isMoved = (target: TargetSpec | undefined): boolean => target !== undefined && target.type !== "dsm";
 
 /** Refuses what stable targets would get wrong, and a student without a teacher. */
@@ -243,8 +256,8 @@ function checkTarget({ target, augment, objective }: TrainerSpec, teacher: Moved
     if (isMoved(target) !== (teacher !== undefined))
       throw new ConfigError(
         teacher
-          ? "training.target: a teacher is given, and the recipe asks for none. Take progressive."
-          : `training.target: ${target?.type} needs a teacher. ornstein distill makes such runs.`,
+          ? "training.target: targets are given, and the recipe asks for none. Take progressive or consistency."
+          : `training.target: ${target?.type} needs ${target?.type === "consistency" ? "its targets: consistencyTargets makes them" : "a teacher. ornstein distill makes such runs"}.`,
       );
     return;
   }
@@ -272,17 +285,20 @@ function drawsOf(
   { objective, seed, batch }: TrainerSpec,
   law: TimestepLaw,
   { step, images }: { readonly step: number; readonly images: number },
+  moved: MovedTarget | undefined,
 ): Draw[] {
   const shared = objective.uniforms.type === "low-discrepancy";
   const given = shared
     ? [stream(seed, "timestep of batch", step).uniform()]
     : Array.from({ length: batch }, (_, i) => stream(seed, "timestep", images + i).uniform());
-  return Array.from(arrangeUniforms(objective.uniforms, given, { size: batch }), (u) => objective.draw(law, u));
+  return Array.from(arrangeUniforms(objective.uniforms, given, { size: batch }), (u) =>
+    objective.draw(law, moved?.place ? moved.place(u, step) : u),
+  );
 }
 
 /** The inputs of one micro-batch, whose first sample is at `position` of the run. */
 function feedsOf(
-  { model, objective, labelDropout, seed }: TrainerSpec,
+  { model, objective, labelDropout, seed, target }: TrainerSpec,
   { uniforms }: Updater,
   { assemble, noise }: { readonly assemble: Batches; readonly noise: Float32Array },
   position: number,
@@ -293,6 +309,7 @@ function feedsOf(
   const { x, labels, augment } = batch;
   const noises = noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }, noise);
   const all = draws.map((draw) => objective.coefficients(draw));
+  const c = curveOf(target);
   const column = (value: (c: Coefficients) => number) => Float32Array.from(all, value);
   const kept = Array.from(labels ?? [], (label, i) =>
     labelDropout > 0 && stream(seed, "label dropout", position + i).uniform() < labelDropout ? undefined : label,
@@ -305,7 +322,7 @@ function feedsOf(
       : {
           targetX: column((c) => c.targetX),
           targetNoise: column((c) => c.targetNoise),
-          weight: column((c) => c.weight),
+          ...(c === undefined ? { weight: column(({ weight }) => weight) } : curveFeeds(all, c)),
         }),
     ...Object.fromEntries(uniforms.map(({ name, shape }) => [name, dropoutUniforms(seed, name, position, shape)])),
     ...(model.classes > 0 && { labels: oneHot(kept, model.classes, size) }),
@@ -323,6 +340,14 @@ function feedsOf(
     steps: draws.map(({ step }) => step),
     scale: all.map(({ targetShift }) => targetShift),
     labels: model.classes > 0 ? kept : [],
+  };
+}
+
+/** √(‖error of x‖² + c²) − c, the error and c in root mean squares, from the mean square of the network's error. */
+function curveFeeds(all: readonly Coefficients[], c: number): Feeds {
+  return {
+    weight: Float32Array.from(all, ({ weight, targetShift }) => weight * targetShift ** 2 * c),
+    curve: Float32Array.from(all, ({ targetShift }) => (targetShift * c) ** -2),
   };
 }
 

@@ -66,12 +66,38 @@ test("a distilled run is a teacher for fewer steps yet", async () => {
   assert.ok(existsSync(join(out, "steps-2-distilled", "steps-1", "recipe.json")));
 });
 
+test("a consistency model draws in one step or more, and goes on where it stopped", async () => {
+  const student = join(folder, "consistent");
+  const made = await inProcess(["distill", teacher, "--method", "consistency", "--duration", "320", "--out", student]);
+  assert.equal(made.code, 0, made.stderr);
+  const path = join(student, "consistency");
+  assert.equal(RunFolder.open(path).describe().teacher?.run, "../../teacher");
+  for (const [more, calls] of [
+    [[], /1 network call/],
+    [["--steps", "3"], /3 network calls/],
+  ] as const) {
+    const { code, stdout, stderr } = await inProcess(["sample", path, "--n", "16", ...more]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, calls);
+  }
+  const again = join(folder, "consistent-again");
+  cpSync(student, again, { recursive: true });
+  rmSync(join(again, "consistency"), { recursive: true });
+  const { code, stderr } = await inProcess(["distill", "--resume", "--out", again]);
+  assert.equal(code, 0, stderr);
+  const weights = (of: string) => readFileSync(RunFolder.open(join(of, "consistency")).checkpointPath(20));
+  assert.ok(weights(again).equals(weights(student)));
+});
+
 test("mistakes are told before anything is made", async () => {
   const free = join(folder, "free");
   for (const [args, message] of [
     [[teacher, "--from", "12", "--to", "4"], /--to 4 is not reached from 12/],
     [[teacher, "--guidance", "2"], /without labels/],
     [[join(out, "steps-4"), "--from", "64"], /student of 4 steps/],
+    [[teacher, "--method", "consistency", "--grid", "own"], /--grid: is of progressive/],
+    [[teacher, "--method", "consistency", "--loss", "trunc-snr"], /l2 or pseudo-huber/],
+    [[teacher, "--loss", "l2"], /is a consistency model's/],
     [[], /needs a RUN/],
     [["--resume"], /no distillation/],
   ] as const) {

@@ -1,0 +1,231 @@
+/** Consistency models: the recipe of one that learns from a teacher, and the targets of all (Song et al. 2023). */
+import { noiseSchedule } from "../diffusion/index.ts";
+import { consistencyScales, heunStepEach } from "../distillation/index.ts";
+import { ConfigError } from "../errors/index.ts";
+import { parameterCount } from "../nn/index.ts";
+import type { CompileOptions } from "../runtime/index.ts";
+import type { DenoiseEach } from "../sampling/index.ts";
+import {
+  type BatchLabels,
+  type ConsistencyMetric,
+  compileLiveDenoiser,
+  type MovedTarget,
+  type TargetMemory,
+} from "../training/index.ts";
+import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
+import { teacherGuidance } from "./student.ts";
+import { usualLevels } from "./trained-levels.ts";
+
+/** The names of the metrics. */
+export const consistencyMetrics = ["l2", "pseudo-huber"] as const satisfies readonly ConsistencyMetric["type"][];
+
+export interface ConsistencyStudentOptions {
+  /** Steps that it draws with unless told otherwise. */
+  readonly steps: number;
+  /** N, the noise levels that it learns at. */
+  readonly scales: number;
+  readonly metric: ConsistencyMetric["type"];
+  /** Guidance of the teacher that the student learns with it; none by default. */
+  readonly guidance?: Recipe["sampling"]["guidance"];
+  /** Examples that it sees. */
+  readonly images: number;
+  /** The learning rate that it starts at; it falls in a straight line to 0. */
+  readonly learningRate: number;
+  readonly batch?: number;
+  readonly seed?: number;
+}
+
+/**
+ * The recipe of a consistency model that starts as its teacher and learns from its Heun steps, between the teacher's usual
+ * noise levels.
+ * @throws ConfigError for a teacher with another prediction than EDM's, or guidance that rescales.
+ */
+export function consistencyStudent(teacher: Recipe, facts: DataFacts, options: ConsistencyStudentOptions): Recipe {
+  const { steps, scales, metric, images, learningRate } = options;
+  const { data, model, objective, training } = teacher;
+  if (objective.prediction.type !== "edm")
+    throw new ConfigError(
+      `distill: --method consistency: the teacher's prediction is ${objective.prediction.type} (edm, whose network the student's boundary condition is made for). Take progressive.`,
+    );
+  const guidance = teacherGuidance(options.guidance);
+  if (guidance && !model.conditional)
+    throw new ConfigError("distill: --guidance: the teacher was trained without labels. Leave it out.");
+  const { sigmaMin, sigmaMax } = usualLevels(teacher);
+  const batch = options.batch ?? training.batch;
+  const { microBatch } = training;
+  const { sigmaData } = objective.prediction;
+  return {
+    data: { ...data, ...(data.augment && { augment: { ...data.augment, probability: 0 } }) },
+    model,
+    objective: {
+      prediction: {
+        type: "consistency",
+        sigmaMin,
+        label: { type: "log-sigma" },
+        ...(sigmaData !== undefined && { sigmaData }),
+      },
+      schedule: { kind: "continuous", schedule: { type: "edm-sampling", sigmaMin, sigmaMax } },
+      timesteps: { type: "uniform" },
+      uniforms: { type: "low-discrepancy" },
+      loss: { multiplier: { type: "uniform-x" } },
+    },
+    training: {
+      images,
+      batch,
+      ...(microBatch !== undefined && microBatch < batch && { microBatch }),
+      optimizer: { ...training.optimizer, ...(training.optimizer.weightDecay !== undefined && { weightDecay: 0 }) },
+      learningRate: { peak: learningRate, decay: { type: "linear", over: "images", to: images } },
+      ema: { type: "half-life", images: Math.max(1, Math.round(images / 50)) },
+      clip: 1,
+      labelDropout: guidance ? 0 : training.labelDropout,
+      target: {
+        type: "consistency-distillation",
+        scales,
+        metric: { type: metric },
+        ...(guidance && { guidance }),
+      },
+      seed: options.seed ?? training.seed,
+    },
+    sampling: {
+      sampler: "consistency",
+      steps,
+      grid: { type: "karras", sigmaMin, sigmaMax },
+      options: { sigmaMin },
+      ...(facts.shape.length === 3 && { clip: true }),
+    },
+  };
+}
+
+/** A teacher that answers micro-batches. */
+export interface OpenTeacher {
+  answer(labels: BatchLabels): DenoiseEach;
+  close(): Promise<void>;
+}
+
+/**
+ * The targets of a consistency model: with a teacher's Heun steps, or with the data in a teacher's place.
+ * @throws ConfigError for an objective that is no consistency model's.
+ */
+export async function consistencyTarget(
+  recipe: Recipe,
+  facts: DataFacts,
+  teacher: OpenTeacher | undefined,
+  options: CompileOptions = {},
+): Promise<MovedTarget> {
+  const { levelOf, timeOf } = axisOf(recipe);
+  const at = scalesOf(recipe);
+  const { batch, microBatch = batch } = recipe.training;
+  const model = modelOf(recipe, facts);
+  const network = await compileLiveDenoiser(model, {
+    ...options,
+    precondition: objectiveOf(recipe).precondition,
+    batch: microBatch,
+  });
+  const followed = follower(parameterCount(network.parameters), (step) => at(step).targetEma);
+  return {
+    memory: followed,
+    place(u, step) {
+      const intervals = at(step).numScales - 1;
+      return (Math.min(Math.floor(u * intervals), intervals - 1) + 1) / intervals;
+    },
+    async shift({ batch: { x, augment }, noise, sigma, scale, labels }, { step }) {
+      const intervals = at(step).numScales - 1;
+      const sigmas = Float64Array.from(sigma);
+      const next = sigmas.map((level) => levelOf((Math.round(timeOf(level) * intervals) - 1) / intervals));
+      const noisy = noisyRows(x, noise, teacher ? sigmas : next);
+      const told = labels.length > 0 ? labels : sigma.map(() => undefined);
+      const moved = teacher ? await heunStepEach(teacher.answer(told), noisy, sigmas, next) : noisy;
+      const target = await network.answer({
+        params: followed.params,
+        x: moved,
+        sigmas: next,
+        labels,
+        ...(augment && { augment }),
+      });
+      const dims = x.length / sigma.length;
+      const shift = new Float32Array(x.length);
+      for (const [row, factor] of scale.entries())
+        for (let i = row * dims; i < (row + 1) * dims; i++) shift[i] = factor * (target[i] - x[i]);
+      return { shift };
+    },
+    async close() {
+      await network.close();
+      await teacher?.close();
+    },
+  };
+}
+
+/** N and μ at every update. */
+function scalesOf({ training: { target, images, batch } }: Recipe) {
+  if (target?.type === "consistency-distillation") {
+    const { scales: numScales = 18, ema: targetEma = 0.95 } = target;
+    return () => ({ numScales, targetEma });
+  }
+  if (target?.type !== "consistency") throw new Error("internal: the recipe is no consistency model's.");
+  const { startScales = 2, endScales = 150, ema = 0.9 } = target;
+  if (endScales < startScales)
+    throw new ConfigError(`training.target: endScales must be at least startScales, ${startScales}; got ${endScales}.`);
+  const fixed = endScales === startScales;
+  const schedule = {
+    startScales,
+    endScales,
+    totalSteps: Math.ceil(images / batch),
+    startEma: ema === 0 ? 1 : ema,
+    ...(fixed
+      ? ({ scaleMode: "fixed", emaMode: "fixed" } as const)
+      : ({ scaleMode: "progressive", emaMode: "adaptive" } as const)),
+  };
+  return (step: number) => {
+    const found = consistencyScales(schedule, step);
+    return ema === 0 ? { ...found, targetEma: 0 } : found;
+  };
+}
+
+/** The schedule along which the levels lie, refused if the model is not the identity where it ends. */
+function axisOf(recipe: Recipe) {
+  const { schedule, timesteps, noise } = recipe.objective;
+  if (schedule?.kind !== "continuous" || timesteps.type !== "uniform" || timesteps.min || (timesteps.max ?? 1) !== 1)
+    throw new ConfigError(
+      "training.target: consistency takes its levels evenly along a schedule. Give objective.schedule as continuous (edm-sampling is the usual one), and objective.timesteps as uniform.",
+    );
+  const along = noiseSchedule(schedule.schedule);
+  const levelOf = (t: number) => Math.exp(-along.logSnr(t) / 2);
+  const lowest = levelOf(0);
+  const { cSkip, cOut } = objectiveOf(recipe).precondition(lowest > 0 ? lowest : 1);
+  if (!(Math.abs(cSkip - 1) < 1e-6 && Math.abs(cOut) < 1e-6))
+    throw new ConfigError(
+      `training.target: a consistency model is the identity at its lowest noise level, ${Number(lowest.toPrecision(6))}. Take objective.prediction consistency with that sigmaMin.`,
+    );
+  if (noise?.perturbation)
+    throw new ConfigError("training.target: consistency has no use for objective.noise.perturbation. Leave it out.");
+  return { levelOf, timeOf: (sigma: number) => along.time(-2 * Math.log(sigma)) };
+}
+
+/** θ⁻ ← μ θ⁻ + (1 − μ) θ after every update. */
+function follower(count: number, decay: (step: number) => number): TargetMemory & { readonly params: Float32Array } {
+  const params = new Float32Array(count);
+  const name = "target/params";
+  return {
+    params,
+    begin: (given) => params.set(given),
+    update(given, step) {
+      const share = 1 - decay(step);
+      for (let i = 0; i < count; i++) params[i] += share * (given[i] - params[i]);
+    },
+    tensors: { [name]: { shape: [count], data: params } },
+    restore(tensors) {
+      if (tensors[name]?.data.length !== count) return false;
+      params.set(tensors[name].data);
+      return true;
+    },
+  };
+}
+
+/** x + σ·noise, each row at its own level. */
+function noisyRows(x: Float32Array, noise: Float32Array, sigmas: Float64Array): Float64Array {
+  const dims = x.length / sigmas.length;
+  const out = new Float64Array(x.length);
+  for (const [row, sigma] of sigmas.entries())
+    for (let i = row * dims; i < (row + 1) * dims; i++) out[i] = x[i] + sigma * noise[i];
+  return out;
+}

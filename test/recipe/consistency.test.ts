@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { datasetFromArray } from "../../src/data/index.ts";
+import { noiseSchedule } from "../../src/diffusion/index.ts";
+import { ConfigError } from "../../src/errors/index.ts";
+import { normals } from "../../src/random/index.ts";
+import {
+  blankTeacher,
+  type ConsistencyStudentOptions,
+  consistencyMetrics,
+  consistencyStudent,
+  consistencyTarget,
+  defineRecipe,
+  draw,
+  expenseOf,
+  type Recipe,
+  samplingPlan,
+  taught,
+  trainedModel,
+  trainerOf,
+  trainerOptions,
+} from "../../src/recipe/index.ts";
+import { createTrainer, encodeSafetensors, type MovedTarget } from "../../src/training/index.ts";
+import { factsOf, images, recipeOf, tinyImages } from "../training/tiny.ts";
+
+const usual = { steps: 1, scales: 18, metric: "l2", images: 64, learningRate: 1e-3 } as const;
+const facts = factsOf(images);
+const threads = { threads: 1 };
+
+/** What turns a recipe into a consistency model's own. */
+const own = (sigmaMin: number, sigmaMax: number, target: object) => [
+  `objective.prediction={"type":"consistency","sigmaMin":${sigmaMin}}`,
+  `objective.schedule={"kind":"continuous","schedule":{"type":"edm-sampling","sigmaMin":${sigmaMin},"sigmaMax":${sigmaMax}}}`,
+  'objective.timesteps={"type":"uniform"}',
+  'objective.uniforms={"type":"low-discrepancy"}',
+  'objective.loss={"multiplier":{"type":"uniform-x"}}',
+  `training.target=${JSON.stringify({ type: "consistency", ...target })}`,
+  `sampling={"sampler":"consistency","steps":1,"grid":{"type":"karras","sigmaMin":${sigmaMin},"sigmaMax":${sigmaMax}},"options":{"sigmaMin":${sigmaMin}}}`,
+];
+
+describe("a consistency model's recipe", () => {
+  const teacher = tinyImages("edm");
+  const of = (options: Partial<ConsistencyStudentOptions> = {}, from: Recipe = teacher) =>
+    consistencyStudent(from, facts, { ...usual, ...options });
+
+  test("is complete, draws in one step or more, and costs its networks' calls", () => {
+    const student = defineRecipe(of({ guidance: 2 }));
+    assert.deepEqual(samplingPlan(student).sigmas, [80, 0]);
+    const { sigmas, evaluations } = samplingPlan(student, { ...student.sampling, steps: 3 });
+    assert.equal(evaluations, 3);
+    assert.equal(sigmas.length, 4);
+    assert.ok(sigmas[2] > 0.1, "no step is spent at the lowest level, where nothing changes");
+    const alone = defineRecipe({ ...student, training: { ...student.training, target: { type: "dsm" } } });
+    const { trainingFlops, forwardFlops } = expenseOf(student, facts);
+    const more = trainingFlops - expenseOf(alone, facts).trainingFlops;
+    assert.ok(Math.abs(more - 5 * forwardFlops) <= 1e-6 * trainingFlops);
+  });
+
+  test("what cannot be distilled is refused", () => {
+    assert.throws(() => of({}, tinyImages("ddpm")), /prediction is eps/);
+    assert.throws(() => of({ guidance: { scale: 2, rescale: 0.7 } }), /rescales/);
+    const unlabelled = tinyImages("edm", "model.conditional=false", "training.labelDropout=0");
+    assert.throws(() => of({ guidance: 2 }, unlabelled), /without labels/);
+  });
+
+  test("an objective that is no consistency model's is refused", async () => {
+    const fields = (name: string, ...more: string[]) => trainerOptions(tinyImages(name, ...more), facts);
+    const fine = own(0.002, 80, {});
+    await assert.rejects(fields("edm", fine[5]), /evenly along a schedule/);
+    await assert.rejects(fields("edm", ...fine, 'objective.prediction={"type":"edm"}'), /identity at its lowest/);
+    await assert.rejects(fields("edm", ...fine, "objective.noise.perturbation=0.1"), ConfigError);
+    await assert.rejects(fields("edm", ...own(0.002, 80, { startScales: 9, endScales: 4 })), /endScales/);
+    assert.throws(() => recipeOf("edm", ...own(0.002, 80, { startScales: 1 })), ConfigError);
+    await assert.rejects(createTrainer(trainerOf(tinyImages("edm", ...fine), facts), images), /needs its targets/);
+  });
+});
+
+const teacher = tinyImages("edm", "model.network.dropout=0.2", "training.microBatch=2");
+for (const [name, recipe] of [
+  ["distillation", consistencyStudent(teacher, facts, { ...usual, metric: "pseudo-huber", guidance: 1.5 })],
+  ["training", tinyImages("edm", ...own(0.002, 80, { endScales: 12 }), "training.images=24")],
+] as const)
+  test(`consistency ${name}: six updates in one go are three and three, bit for bit`, async () => {
+    const spec = trainerOf(recipe, facts);
+    const model = { recipe: teacher, params: blankTeacher(teacher, facts).params.map((_, i) => Math.sin(i) / 5) };
+    const given = () =>
+      name === "training" ? trainerOptions(recipe, facts, undefined, threads) : taught(recipe, facts, model, threads);
+    const open = async () => createTrainer(spec, images, { ...threads, ...(await given()) });
+    const bytes = ({ checkpoint }: Awaited<ReturnType<typeof open>>) => Buffer.concat(encodeSafetensors(checkpoint()));
+    const [through, first, second] = [await open(), await open(), await open()];
+    for (let i = 0; i < 6; i++) await through.advance();
+    for (let i = 0; i < 3; i++) await first.advance();
+    second.restore(first.checkpoint(), "half");
+    for (let i = 0; i < 3; i++) await second.advance();
+    assert.ok(bytes(second).equals(bytes(through)));
+    assert.ok(!bytes(first).equals(bytes(through)));
+    for (const trainer of [through, first, second]) await trainer.close();
+  });
+
+describe("on a Gaussian the model in one step becomes the exact map", () => {
+  const [mean, std, sigmaMin, sigmaMax] = [0.3, 0.5, 0.01, 10];
+  const dataset = datasetFromArray({
+    name: "gaussian",
+    shape: [2],
+    values: normals(4, "gaussian", 0, 2 * 4096).map((v) => mean + std * v),
+  });
+  const points = { shape: [2], classes: 0 };
+  const fields = [
+    `data.sigmaData=${std}`,
+    "model.network.width=32",
+    "model.network.layers=2",
+    "training.batch=128",
+    "training.labelDropout=0",
+  ];
+  const teacherAnswer = () => async (x: Float64Array, sigmas: Float64Array) =>
+    x.map((v, i) => mean + (std ** 2 / (std ** 2 + sigmas[i >> 1] ** 2)) * (v - mean));
+
+  /** Trains, draws in one step, and compares with mean + slope·(x − mean). */
+  async function check(recipe: Recipe, target: MovedTarget, slope: number, tolerance: number) {
+    const trainer = await createTrainer(trainerOf(recipe, points), dataset, { target, ...threads });
+    while (trainer.images < recipe.training.images) await trainer.advance();
+    const model = trainedModel(recipe, points, trainer.ema);
+    const x = normals(9, "start", 0, 2 * 500).map((v) => sigmaMax * v);
+    const found = await (await model.denoiser(500)).denoise([])(Float64Array.from(x), sigmaMax);
+    await model.close();
+    const rms = Math.sqrt(found.reduce((sum, v, i) => sum + (v - mean - slope * (x[i] - mean)) ** 2, 0) / found.length);
+    await trainer.close();
+    assert.ok(rms < tolerance * std, `rms error ${rms}`);
+  }
+
+  for (const metric of consistencyMetrics)
+    test(`of the ODE, distilled from the true denoiser with ${metric}`, async () => {
+      const from = recipeOf("points", ...fields, 'objective.prediction={"type":"edm"}');
+      const images = 128 * 1200;
+      const recipe = consistencyStudent(from, points, { ...usual, metric, images, learningRate: 5e-3 });
+      const student = defineRecipe({
+        ...recipe,
+        objective: {
+          ...recipe.objective,
+          prediction: { type: "consistency", sigmaMin, label: { type: "log-sigma" } },
+          schedule: { kind: "continuous", schedule: { type: "edm-sampling", sigmaMin, sigmaMax } },
+        },
+      });
+      const target = await consistencyTarget(
+        student,
+        points,
+        { answer: teacherAnswer, close: async () => {} },
+        threads,
+      );
+      await check(student, target, Math.hypot(std, sigmaMin) / Math.hypot(std, sigmaMax), 0.04);
+    });
+
+  test("of N Euler steps between conditional means, trained without a teacher", async () => {
+    const scales = 12;
+    const recipe = recipeOf(
+      "points",
+      ...fields,
+      ...own(sigmaMin, sigmaMax, { startScales: scales, endScales: scales }),
+      'objective.prediction.label={"type":"log-sigma"}',
+      `training.images=${128 * 1500}`,
+      'training.learningRate={"peak":5e-3,"decay":{"type":"linear","over":"images","to":192000}}',
+      'training.ema={"type":"half-life","images":4000}',
+    );
+    const target = await consistencyTarget(recipe, points, undefined, threads);
+    // E[x + σ' ε | x + σ ε] has slope (s² + σσ')/(s² + σ²): what the recursion multiplies.
+    const { logSnr } = noiseSchedule({ type: "edm-sampling", sigmaMin, sigmaMax });
+    const level = (n: number) => Math.exp(-logSnr(n / (scales - 1)) / 2);
+    let slope = 1;
+    for (let n = 1; n < scales; n++) slope *= (std ** 2 + level(n) * level(n - 1)) / (std ** 2 + level(n) ** 2);
+    await check(recipe, target, slope, 0.06);
+  });
+});
+
+test("the pseudo-Huber loss is √(d² + c²) − c of the root mean square d", async () => {
+  const losses: number[] = [];
+  for (const metric of [{ type: "l2" }, { type: "pseudo-huber", c: 0.3 }]) {
+    const recipe = tinyImages("edm", ...own(0.002, 80, { startScales: 4, endScales: 4, metric }), "training.batch=1");
+    const targets = await trainerOptions(recipe, facts, undefined, threads);
+    const trainer = await createTrainer(trainerOf(recipe, facts), images, { ...threads, ...targets });
+    losses.push((await trainer.advance()).loss);
+    await trainer.close();
+  }
+  const [square, curved] = losses;
+  assert.ok(Math.abs(curved - (Math.sqrt(square + 0.09) - 0.3)) < 1e-5 * curved, `${square} ${curved}`);
+});
+
+test("draws the same in one go and in batches, with fresh noise between steps", async () => {
+  const recipe = defineRecipe(consistencyStudent(tinyImages("edm"), facts, { ...usual, steps: 3 }));
+  const { params } = blankTeacher(recipe, facts);
+  const all = async (batch: number) => {
+    const drawing = draw(recipe, facts, params, { count: 6, seed: 3, batch, ...threads });
+    for (;;) {
+      const next = await drawing.next();
+      if (next.done) return next.value;
+    }
+  };
+  const [whole, parts] = [await all(6), await all(2)];
+  assert.ok(whole.every((v, i) => Math.abs(v - parts[i]) < 1e-4));
+});
