@@ -2,8 +2,14 @@
 import { cacheFolder, type LoadedDataset } from "../data/files/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError, unknownName } from "../errors/index.ts";
-import { type Extractor, pixelExtractor, pointExtractor } from "../evaluation/index.ts";
-import { autoFeatures, openFeatures } from "../runs/index.ts";
+import {
+  type ClassifierStep,
+  type Extractor,
+  type OpenFeatureMap,
+  pixelExtractor,
+  pointExtractor,
+} from "../evaluation/index.ts";
+import { autoFeatureMap, autoFeatures, openFeatures } from "../runs/index.ts";
 import { type Device, devices } from "../runtime/index.ts";
 import type { Flags, Terminal } from "./command.ts";
 import { showing, shown } from "./eta.ts";
@@ -61,12 +67,8 @@ export async function extractorFor(
         "--features: auto learns from images, and the reference holds statistics only. Name the network that they were made with.",
       );
     const test = await heldOut();
-    const show = showing(terminal);
-    const what = dataset.classes
-      ? "training a feature network on the classes"
-      : "training a feature network on turned images";
     const training = autoFeatures(dataset, cacheFolder(), { ...options, ...(test && { heldOut: test }) });
-    return shown(training, ({ step, steps, loss }) => show(what, step, steps, `loss ${loss.toFixed(3)}`));
+    return trained(training, dataset, terminal);
   }
   const extractor = await openFeatures(chosen.path, options);
   if (chosen.kind === "inception" && !extractor.record.name.startsWith("inception")) {
@@ -76,6 +78,23 @@ export async function extractorFor(
     );
   }
   return extractor;
+}
+
+/** The features of `auto`, to differentiate through. */
+export function featureMapFor(
+  dataset: Dataset,
+  heldOut: Dataset | undefined,
+  { threads, device }: FeatureOptions,
+  terminal: Terminal,
+): Promise<OpenFeatureMap> {
+  const options = { threads, device: device as Device, ...(heldOut && { heldOut }) };
+  return trained(autoFeatureMap(dataset, cacheFolder(), options), dataset, terminal);
+}
+
+function trained<T>(training: AsyncGenerator<ClassifierStep, T, void>, { classes }: Dataset, terminal: Terminal) {
+  const show = showing(terminal);
+  const what = classes ? "training a feature network on the classes" : "training a feature network on turned images";
+  return shown(training, ({ step, steps, loss }) => show(what, step, steps, `loss ${loss.toFixed(3)}`));
 }
 
 /** A network in a line: its name, its accuracy if it was trained here, the start of its hash. */

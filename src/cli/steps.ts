@@ -1,11 +1,14 @@
 /** `ornstein steps`: the best noise levels for a budget of steps. */
 import { linePlot, type Series } from "../analysis/index.ts";
+import type { LoadedDataset } from "../data/files/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import {
   type CheckedGrid,
   checkGrids,
   type PlannedGrid,
+  type Recipe,
+  type StepLoss,
   type StepSearch,
   searchSteps,
   selectSteps,
@@ -13,12 +16,17 @@ import {
   usualGrids,
 } from "../recipe/index.ts";
 import { RunFolder, writeAtomic, writePlot } from "../runs/index.ts";
-import { sigmaSteps } from "../sampling/index.ts";
+import { type FeatureMap, sigmaSteps } from "../sampling/index.ts";
 import { command, type Terminal } from "./command.ts";
+import { type FeatureOptions, featureMapFor } from "./features.ts";
 import { gridFileFormat } from "./grid-file.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
+import { loadData } from "./recipes.ts";
 import { bar } from "./terminal.ts";
 import { openModel, weightFlags } from "./weights.ts";
+
+const stepLosses = ["kid", "energy"] as const satisfies readonly StepLoss[];
+const lossUnits: { readonly [L in StepLoss]: string } = { kid: "kernel distance", energy: "energy distance" };
 
 export const steps = command({
   name: "steps",
@@ -35,6 +43,11 @@ export const steps = command({
     search: {
       type: "boolean",
       help: "Steps of ddim by gradient through the sampler instead: samples close to the data",
+    },
+    loss: {
+      type: "choice",
+      choices: stepLosses,
+      help: "What --search makes small: kid of a feature network, usual for images, or energy, usual for points",
     },
     updates: { type: "integer", default: 200, min: 1, help: "Updates of --search" },
     levels: { type: "integer", default: 200, min: 2, help: "Levels to choose from, where there are no timesteps" },
@@ -62,9 +75,12 @@ export const steps = command({
       const dataset = await heldOut(recipe, flags, terminal);
       const { n, seed, levels: levelCount } = flags;
       if (flags.search) {
-        const grids = await searched(model, dataset, budgets, flags, terminal);
+        const loss = (flags.loss as StepLoss | undefined) ?? (dataset.shape.length === 1 ? "energy" : "kid");
+        const grids = await withFeatures(loss, recipe, dataset, flags, terminal, (features) =>
+          searched(model, dataset, budgets, { ...flags, loss, ...(features && { features }) }, terminal),
+        );
         if (flags.out !== undefined)
-          writeGrids(flags.out, { run: folder.path, unit: "energy distance", grids }, terminal);
+          writeGrids(flags.out, { run: folder.path, unit: lossUnits[loss], grids }, terminal, "ddim");
         return;
       }
       const others = flags.check ?? Math.min(n, dataset.size - n);
@@ -120,17 +136,38 @@ interface GridFile {
   readonly grids: Readonly<Record<string, { readonly sigmas: readonly number[] }>>;
 }
 
-function writeGrids(path: string, file: GridFile, terminal: Terminal): void {
+function writeGrids(path: string, file: GridFile, terminal: Terminal, sampler?: string): void {
   writeAtomic(path, [`${JSON.stringify({ format: gridFileFormat, ...file }, null, 2)}\n`]);
   const [budget] = Object.keys(file.grids);
-  const sampler = file.unit === "energy distance" ? " --sampler ddim" : "";
-  terminal.print(`Grids: ${path}; draw with: ornstein sample ${file.run} --grid ${path} --steps ${budget}${sampler}`);
+  const by = sampler === undefined ? "" : ` --sampler ${sampler}`;
+  terminal.print(`Grids: ${path}; draw with: ornstein sample ${file.run} --grid ${path} --steps ${budget}${by}`);
 }
 
 interface SearchFlags {
   readonly seed: number;
   readonly updates: number;
   readonly batch: number | undefined;
+  readonly loss: StepLoss;
+  readonly features?: FeatureMap;
+}
+
+/** Searches with the feature network that KID of images looks through, and closes it. */
+async function withFeatures<T>(
+  loss: StepLoss,
+  recipe: Recipe,
+  dataset: LoadedDataset,
+  flags: FeatureOptions,
+  terminal: Terminal,
+  search: (features: FeatureMap | undefined) => Promise<T>,
+): Promise<T> {
+  if (loss === "energy" || dataset.shape.length === 1) return search(undefined);
+  const learnt = await loadData(recipe, terminal);
+  const features = await featureMapFor(learnt, learnt.name === dataset.name ? undefined : dataset, flags, terminal);
+  try {
+    return await search(features);
+  } finally {
+    await features.close();
+  }
 }
 
 /** Searches steps of every budget, begun from Karras' levels and from even ones in log-SNR, and prints the better. */
@@ -138,15 +175,19 @@ async function searched(
   model: TrainedModel,
   dataset: Dataset,
   budgets: readonly number[],
-  { seed, updates, batch }: SearchFlags,
+  { seed, updates, batch, loss: by, features }: SearchFlags,
   terminal: Terminal,
 ): Promise<GridFile["grids"]> {
   const grids: Record<string, StepSearch> = {};
-  terminal.print(`${dataset.name}: half to search on, half to check on; ddim, energy distance (0 is the data's own):`);
+  terminal.print(`${dataset.name}: half to search on, half to check on; ddim, ${lossUnits[by]} (0 is the data's own):`);
   for (const budget of budgets) {
     const usual = usualGrids(model.recipe, budget);
     for (const [name, start] of Object.entries(usual).filter(([name]) => name === "karras 7" || name === "log-snr")) {
-      const searching = searchSteps(model, dataset, { start, seed, updates, ...(batch !== undefined && { batch }) });
+      const searching = searchSteps(model, dataset, {
+        ...{ start, seed, updates, loss: by },
+        ...(features && { features }),
+        ...(batch !== undefined && { batch }),
+      });
       let next = await searching.next();
       for (; !next.done; next = await searching.next()) {
         const { share, loss } = next.value;
@@ -157,7 +198,7 @@ async function searched(
       const cells = [before, after, change].map(({ mean, error }) => `${mean.toFixed(5)} ± ${error.toFixed(5)}`);
       terminal.print(`${String(budget).padStart(3)} steps from ${name}: ${cells[0]} → ${cells[1]}; change ${cells[2]}`);
       terminal.print(`  σ ${sigmas.map((sigma) => Number(sigma.toPrecision(3))).join(" ")} 0`);
-      terminal.record({ steps: budget, from: name, ...next.value });
+      terminal.record({ steps: budget, from: name, unit: lossUnits[by], ...next.value });
       if (!(grids[budget]?.after.mean <= after.mean)) grids[budget] = next.value;
     }
   }

@@ -3,7 +3,7 @@
  * classes apart, or, where there are no labels, which way an image was turned (Gidaris et al. 2018).
  */
 import { batches, type Dataset, elements, subset } from "../data/index.ts";
-import { constant, type Expr, input } from "../graph/index.ts";
+import { constant, type Expr, gradients, input } from "../graph/index.ts";
 import { addFeatures, featureStatistics } from "../metrics/index.ts";
 import {
   bake,
@@ -56,6 +56,8 @@ export interface ClassifierFacts {
 export interface TrainedClassifier extends ClassifierFacts {
   /** The network as an ONNX model, which {@link classifierFacts} reads these facts from. */
   readonly model: Uint8Array<ArrayBuffer>;
+  /** Another model, for losses: from "images" and "v", for each image vᵀ times the features' Jacobian, "product". */
+  readonly gradient: Uint8Array<ArrayBuffer>;
 }
 
 /** Name of the entry in the model's file. */
@@ -106,7 +108,8 @@ export async function* trainClassifier(
     await program.close();
   }
 
-  const network = build(input("images", [batch, ...shape]), outputs);
+  const seen = input("images", [batch, ...shape]);
+  const network = build(seen, outputs);
   const [raw, logits] = bake([network.features, network.logits], network.parameters, params);
   const { accuracy, mean, scale } = await score({ raw, logits }, test, task, seed, options);
   // About 0, and 1 in size, so that distances mean about the same for all data.
@@ -125,7 +128,9 @@ export async function* trainClassifier(
   };
   const kept = task === "classes" ? { features, logits } : { features };
   const facts: ClassifierFacts = { spec, task, accuracy, tested: test.size };
-  return { ...facts, model: toOnnx(kept, { metadata: { [entry]: JSON.stringify(facts) } }) };
+  const [product] = gradients(features, [seen], input("v", features.shape));
+  const metadata = { [entry]: JSON.stringify(facts) };
+  return { ...facts, model: toOnnx(kept, { metadata }), gradient: toOnnx({ product }, { metadata }) };
 }
 
 /** What the file of a classifier trained here says about it; nothing of other files, or of files cut short. */

@@ -84,7 +84,7 @@ export {
   type StepMeasurementRequest,
   type StepProgress,
 } from "./step-measurement.ts";
-export { type StepSearch, type StepSearchRequest, searchSteps } from "./step-search.ts";
+export { type StepLoss, type StepSearch, type StepSearchRequest, searchSteps } from "./step-search.ts";
 export {
   type CheckedGrid,
   checkGrids,

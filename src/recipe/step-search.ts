@@ -2,13 +2,29 @@
 import { batches, type Dataset, order } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
-import { energyDistance, runSteps, type SearchedSteps, stepGradient } from "../sampling/index.ts";
+import {
+  energyDistance,
+  type FeatureMap,
+  featureKernelLoss,
+  kernelLoss,
+  runSteps,
+  type SampleLoss,
+  type SearchedSteps,
+  stepGradient,
+} from "../sampling/index.ts";
 import { type Estimate, estimate } from "./examples.ts";
 import { startStd } from "./sampling-plan.ts";
 import type { TrainedModel } from "./trained.ts";
 import { usualLevels } from "./trained-levels.ts";
 
+/** What samples are compared with data by: the energy distance of both as they are, or KID, the kernel distance. */
+export type StepLoss = "energy" | "kid";
+
 export interface StepSearchRequest {
+  /** "energy" by default. */
+  readonly loss?: StepLoss;
+  /** What the kernel of "kid" sees; left out: samples and data as they are, as for points. */
+  readonly features?: FeatureMap;
   /** Levels to begin from, falling; the first stays. */
   readonly start: readonly number[];
   readonly seed: number;
@@ -25,19 +41,21 @@ export interface StepSearchRequest {
 }
 
 export interface StepSearch extends SearchedSteps {
-  /** The energy distance on other examples, from the levels begun from, and from those found. */
+  /** The loss on other examples, from the levels begun from, and from those found. */
   readonly before: Estimate;
   readonly after: Estimate;
   /** after − before, batch by batch. */
   readonly change: Estimate;
 }
 
-/** Searches by Adam; yields every update's loss. Samples are compared with data as they are: for points, and small images. */
+/** Searches by Adam; yields every update's loss. */
 export async function* searchSteps(
   model: TrainedModel,
   dataset: Dataset,
-  { start, seed, updates = 200, batch = 256, rate = 0.03, factors: free = false, checks = 20 }: StepSearchRequest,
+  request: StepSearchRequest,
 ): AsyncGenerator<{ readonly share: number; readonly loss: number }, StepSearch, void> {
+  const { start, seed, updates = 200, batch = 256, rate = 0.03, factors: free = false, checks = 20 } = request;
+  const { loss: lossName = "energy", features } = request;
   if (start.length < 2) throw new ConfigError("steps: --search: one step has no levels to move (2 steps or more).");
   const { dims, recipe } = model;
   const { sigmaMin } = usualLevels(recipe);
@@ -45,7 +63,11 @@ export async function* searchSteps(
   const denoiser = await model.denoiser(batch);
   const assemble = batches(dataset, { seed, order: order(seed, dataset.size) });
   /** Batch k: of the first half of the data to search on, of the second to check on. */
-  const draw = (purpose: "search" | "check", k: number) => {
+  const lossFor = (x: Float64Array): SampleLoss | Promise<SampleLoss> => {
+    if (lossName === "energy") return energyDistance(x, dims);
+    return features ? featureKernelLoss(x, features) : kernelLoss(x, dims);
+  };
+  const draw = async (purpose: "search" | "check", k: number) => {
     const first = purpose === "search" ? 0 : half;
     const at = (i: number) => first + ((k * batch + i) % half);
     const x = new Float64Array(batch * dims);
@@ -57,7 +79,7 @@ export async function* searchSteps(
     }
     const noise = stream(seed, `step ${purpose}`, k).fillNormal(new Float64Array(batch * dims));
     const std = startStd(recipe, start[0]);
-    return { lossOf: energyDistance(x, dims), labels, noise: noise.map((v) => v * std) };
+    return { lossOf: await lossFor(x), labels, noise: noise.map((v) => v * std) };
   };
   // Levels as ln of the gaps between their logarithms, so that they always fall; factors as they are.
   const gaps = Float64Array.from(start.slice(1), (sigma, i) => Math.log(Math.log(start[i] / sigma)));
@@ -69,7 +91,7 @@ export async function* searchSteps(
   };
   const adam = [adamOf(gaps, rate), adamOf(factors, rate / 3)];
   for (let update = 0; update < updates; update++) {
-    const { lossOf, labels, noise } = draw("search", update);
+    const { lossOf, labels, noise } = await draw("search", update);
     const now = stepsNow();
     const found = await stepGradient(denoiser.denoise(labels), denoiser.denoiseAndProduct(labels), noise, now, lossOf);
     // ln σ_i = ln σ_0 − Σ exp(gap): a gap moves all levels after it.
@@ -84,10 +106,10 @@ export async function* searchSteps(
   const begun: SearchedSteps = { sigmas: start, factors: start.map(() => 1) };
   const [before, after] = [new Float64Array(checks), new Float64Array(checks)];
   for (let k = 0; k < checks; k++) {
-    const { lossOf, labels, noise } = draw("check", k);
+    const { lossOf, labels, noise } = await draw("check", k);
     const denoise = denoiser.denoise(labels);
-    before[k] = lossOf((await runSteps(denoise, noise, begun)).at(-1) ?? noise).loss;
-    after[k] = lossOf((await runSteps(denoise, noise, last)).at(-1) ?? noise).loss;
+    before[k] = (await lossOf((await runSteps(denoise, noise, begun)).at(-1) ?? noise)).loss;
+    after[k] = (await lossOf((await runSteps(denoise, noise, last)).at(-1) ?? noise)).loss;
   }
   const change = after.map((value, k) => value - before[k]);
   return { ...last, before: estimate(before), after: estimate(after), change: estimate(change) };

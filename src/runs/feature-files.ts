@@ -7,10 +7,12 @@ import {
   type ClassifierOptions,
   type ClassifierStep,
   classifierFacts,
+  classifierMap,
   type Extractor,
   type FeatureHints,
   featureSpec,
   networkExtractor,
+  type OpenFeatureMap,
   parseHints,
   trainClassifier,
 } from "../evaluation/index.ts";
@@ -46,18 +48,44 @@ export async function* autoFeatures(
   cache: string,
   options: ClassifierOptions = {},
 ): AsyncGenerator<ClassifierStep, Extractor, void> {
-  const { heldOut, images, seed = 0, ...compileOptions } = options;
+  const { path } = filesOf(dataset, cache, options);
+  if (!isComplete(path)) yield* train(dataset, cache, options);
+  return openFeatures(path, compileOptions(options));
+}
+
+/** The features of {@link autoFeatures}, to differentiate through. One kept without its gradient is trained again. */
+export async function* autoFeatureMap(
+  dataset: Dataset,
+  cache: string,
+  options: ClassifierOptions = {},
+): AsyncGenerator<ClassifierStep, OpenFeatureMap, void> {
+  const { path, gradient } = filesOf(dataset, cache, options);
+  if (!isComplete(path) || !isComplete(gradient)) yield* train(dataset, cache, options);
+  const bytes = read(path);
+  const forward = await loadModel(bytes, { ...compileOptions(options), where: path });
+  const backward = await loadModel(read(gradient), { ...compileOptions(options), where: gradient });
+  return classifierMap(forward, backward, classifierFacts(bytes)!);
+}
+
+function filesOf(dataset: Dataset, cache: string, { heldOut, images, seed = 0 }: ClassifierOptions) {
   const [data, held] = [dataset, heldOut].map((set) => set && hashDataset(set));
   const key = hashBytes(JSON.stringify([version, data, held, images, seed])).slice(0, 16);
-  const path = join(cache, `features-${dataset.name.replace(/[^\w-]+/g, "_").slice(0, 40)}-${key}.onnx`);
-  // The facts come last in the file: one that was cut short has none.
-  if (!existsSync(path) || !classifierFacts(read(path))) {
-    const { model } = yield* trainClassifier(dataset, options);
-    explained(cache, () => mkdirSync(cache, { recursive: true }));
-    writeAtomic(path, [model]);
-  }
-  return openFeatures(path, compileOptions);
+  const stem = join(cache, `features-${dataset.name.replace(/[^\w-]+/g, "_").slice(0, 40)}-${key}`);
+  return { path: `${stem}.onnx`, gradient: `${stem}-gradient.onnx` };
 }
+
+// The facts come last in a file: one that was cut short has none.
+const isComplete = (path: string) => existsSync(path) && classifierFacts(read(path)) !== undefined;
+
+async function* train(dataset: Dataset, cache: string, options: ClassifierOptions) {
+  const files = filesOf(dataset, cache, options);
+  const { model, gradient } = yield* trainClassifier(dataset, options);
+  explained(cache, () => mkdirSync(cache, { recursive: true }));
+  writeAtomic(files.path, [model]);
+  writeAtomic(files.gradient, [gradient]);
+}
+
+const compileOptions = ({ heldOut: _, images: __, seed: ___, ...rest }: ClassifierOptions): CompileOptions => rest;
 
 function read(path: string): Uint8Array {
   try {

@@ -9,7 +9,7 @@ export {
 } from "./discriminator-run.ts";
 export { type DrawingProgress, type DrawnSamples, drawSamples, type SamplesOf } from "./draw-samples.ts";
 export { appendEvaluation, type Evaluation, readEvaluations, type Subject } from "./evaluation-log.ts";
-export { autoFeatures, openFeatures } from "./feature-files.ts";
+export { autoFeatureMap, autoFeatures, openFeatures } from "./feature-files.ts";
 export { writePlot } from "./plot.ts";
 export { type OpenPoolMatcher, openPoolMatcher } from "./pool-matcher.ts";
 export { type Fit, fitMicroBatch, type Probe, probe } from "./probe.ts";

@@ -144,6 +144,14 @@ export {
   rk45Path,
   rk45PathOptions,
 } from "./rk45.ts";
+export {
+  energyDistance,
+  type FeatureMap,
+  featureKernelLoss,
+  kernelLoss,
+  type LossAndGradient,
+  type SampleLoss,
+} from "./sample-loss.ts";
 export type { AdaptiveStep, Sampler } from "./sampler.ts";
 export {
   evaluations,
@@ -168,13 +176,5 @@ export {
   stepCosts,
 } from "./step-cost.ts";
 export { planSteps, type StepPlans } from "./step-plan.ts";
-export {
-  type DenoiseProduct,
-  energyDistance,
-  runSteps,
-  type SampleLoss,
-  type SearchedSteps,
-  type StepGradient,
-  stepGradient,
-} from "./step-search.ts";
+export { type DenoiseProduct, runSteps, type SearchedSteps, type StepGradient, stepGradient } from "./step-search.ts";
 export { type UnipcOptions, unipc, unipcOptions } from "./unipc.ts";

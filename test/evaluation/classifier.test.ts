@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Dataset, imagesFromBytes } from "../../src/data/index.ts";
-import { classifierFacts, type TrainedClassifier, trainClassifier } from "../../src/evaluation/index.ts";
+import { classifierFacts, classifierMap, type TrainedClassifier, trainClassifier } from "../../src/evaluation/index.ts";
 import { turn, turns } from "../../src/evaluation/turns.ts";
-import { stream } from "../../src/random/index.ts";
+import { normals, stream } from "../../src/random/index.ts";
 import { loadModel } from "../../src/runtime/index.ts";
 
 /** Noisy ramps: dark to light from left to right (class 0) or from top to bottom (class 1). */
@@ -45,9 +45,32 @@ describe("the classifier", () => {
       ],
     );
     await model.close();
-    const { model: file, ...facts } = result;
+    const { model: file, gradient: _, ...facts } = result;
     assert.deepEqual(classifierFacts(file), facts);
     assert.equal(classifierFacts(file.subarray(0, file.length - 10)), undefined);
+  });
+
+  test("has features whose products with their Jacobian are those of differences", async () => {
+    const { result } = await trained(ramps(40, 8, 8, true), 3 * 128);
+    const map = classifierMap(await loadModel(result.model), await loadModel(result.gradient), result);
+    try {
+      // More than a batch of the network.
+      const x = normals(0, "images", 0, 130 * 64);
+      const v = normals(1, "cotangents", 0, 130 * map.dims);
+      const product = await map.product(x, v);
+      const direction = normals(2, "direction", 0, x.length);
+      const [up, down] = await Promise.all(
+        [1e-2, -1e-2].map((h) => map.features(x.map((a, i) => a + h * direction[i]))),
+      );
+      for (const row of [0, 129]) {
+        let [along, differences] = [0, 0];
+        for (let i = row * 64; i < (row + 1) * 64; i++) along += product[i] * direction[i];
+        for (let i = row * map.dims; i < (row + 1) * map.dims; i++) differences += (v[i] * (up[i] - down[i])) / 2e-2;
+        assert.ok(Math.abs(along - differences) < 0.01 * (1 + Math.abs(along)), `row ${row}: ${along}, ${differences}`);
+      }
+    } finally {
+      await map.close();
+    }
   });
 
   test("learns which way images without labels are turned, and then has no logits", async () => {

@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mixture } from "../../src/diffusion/index.ts";
+import { kernelDistance } from "../../src/metrics/index.ts";
 import { normals } from "../../src/random/index.ts";
-import { energyDistance, runSteps, type SearchedSteps, stepGradient } from "../../src/sampling/index.ts";
+import {
+  energyDistance,
+  featureKernelLoss,
+  kernelLoss,
+  runSteps,
+  type SearchedSteps,
+  stepGradient,
+} from "../../src/sampling/index.ts";
 
 const data = mixture({
   means: [
@@ -55,4 +63,30 @@ test("the energy distance is unbiased, and its gradient that of differences", ()
     const [up, down] = [1e-5, -1e-5].map((h) => lossOf(x.map((v, k) => (k === i ? v + h : v))).loss);
     assert.ok(Math.abs((up - down) / 2e-5 - gradient[i]) < 1e-6);
   }
+});
+
+test("the kernel loss is the unbiased kernel distance, and its gradient that of differences, through features too", async () => {
+  const features = normals(9, "features", 0, 60);
+  const x = normals(10, "features", 0, 36);
+  const lossOf = kernelLoss(features, 6);
+  const { loss, gradient } = lossOf(x);
+  const { unbiased } = kernelDistance({ data: x, count: 6, dims: 6 }, { data: features, count: 10, dims: 6 });
+  assert.ok(Math.abs(loss - unbiased) < 1e-12);
+  const slope = async (at: (x: Float64Array) => Promise<number> | number, i: number) => {
+    const [up, down] = [1e-5, -1e-5].map((h) => at(x.map((v, k) => (k === i ? v + h : v))));
+    return ((await up) - (await down)) / 2e-5;
+  };
+  // Features that are squares.
+  const map = {
+    dims: 6,
+    features: async (rows: Float64Array) => rows.map((v) => v * v),
+    product: async (rows: Float64Array, v: Float64Array) => rows.map((value, i) => 2 * value * v[i]),
+  };
+  const through = await featureKernelLoss(features, map);
+  const ofSquares = await through(x);
+  for (const i of [0, 11, 35]) {
+    assert.ok(Math.abs((await slope((at) => lossOf(at).loss, i)) - gradient[i]) < 1e-6);
+    assert.ok(Math.abs((await slope(async (at) => (await through(at)).loss, i)) - ofSquares.gradient[i]) < 1e-6);
+  }
+  assert.throws(() => kernelLoss(features, 7), /60 numbers \(two examples or more of 7\)/);
 });
