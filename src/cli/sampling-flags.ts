@@ -115,10 +115,10 @@ function gridOf(recipe: Recipe, { grid, steps, rho, sigmaMin, sigmaMax }: Sampli
 function namedOrRead(recipe: Recipe, grid: string, steps: number | undefined): Sampling["grid"] {
   if (Object.hasOwn(grids, grid)) return grids[grid](recipe, recipe.sampling.grid);
   if (!existsSync(grid)) throw unknownName("--grid", grid, [...Object.keys(grids), "a file"]);
-  const sigmas = [...readGridFile(grid, steps)];
+  const { sigmas, factors } = readGridFile(grid, steps);
   if (steps !== undefined && steps !== sigmas.length)
     throw new ConfigError(`--grid: ${grid}: has ${sigmas.length} levels; --steps is ${steps} (the same, or left out).`);
-  return { type: "levels", sigmas };
+  return { type: "levels", sigmas: [...sigmas], ...(factors && { factors: [...factors] }) };
 }
 
 function guidanceOf(own: Sampling["guidance"], { guidance, guidanceInterval, guidanceRescale }: SamplingFlags) {

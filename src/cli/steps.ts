@@ -49,6 +49,7 @@ export const steps = command({
       choices: stepLosses,
       help: "What --search makes small: kid of a feature network, usual for images, or energy, usual for points",
     },
+    factors: { type: "boolean", help: "Also search a factor on the denoised image in each step" },
     updates: { type: "integer", default: 200, min: 1, help: "Updates of --search" },
     levels: { type: "integer", default: 200, min: 2, help: "Levels to choose from, where there are no timesteps" },
     variance: { type: "choice", choices: ["small", "large"], default: "small", help: "Of a step back: β̃ or β" },
@@ -148,6 +149,7 @@ interface SearchFlags {
   readonly updates: number;
   readonly batch: number | undefined;
   readonly loss: StepLoss;
+  readonly factors: boolean;
   readonly features?: FeatureMap;
 }
 
@@ -175,7 +177,7 @@ async function searched(
   model: TrainedModel,
   dataset: Dataset,
   budgets: readonly number[],
-  { seed, updates, batch, loss: by, features }: SearchFlags,
+  { seed, updates, batch, loss: by, factors: free, features }: SearchFlags,
   terminal: Terminal,
 ): Promise<GridFile["grids"]> {
   const grids: Record<string, StepSearch> = {};
@@ -184,7 +186,7 @@ async function searched(
     const usual = usualGrids(model.recipe, budget);
     for (const [name, start] of Object.entries(usual).filter(([name]) => name === "karras 7" || name === "log-snr")) {
       const searching = searchSteps(model, dataset, {
-        ...{ start, seed, updates, loss: by },
+        ...{ start, seed, updates, loss: by, factors: free },
         ...(features && { features }),
         ...(batch !== undefined && { batch }),
       });
@@ -194,10 +196,11 @@ async function searched(
         terminal.progress(`${bar(share)} ${budget} steps from ${name}: ${loss.toExponential(2)}`);
         terminal.signal.throwIfAborted();
       }
-      const { before, after, change, sigmas } = next.value;
+      const { before, after, change, sigmas, factors } = next.value;
       const cells = [before, after, change].map(({ mean, error }) => `${mean.toFixed(5)} ± ${error.toFixed(5)}`);
       terminal.print(`${String(budget).padStart(3)} steps from ${name}: ${cells[0]} → ${cells[1]}; change ${cells[2]}`);
       terminal.print(`  σ ${sigmas.map((sigma) => Number(sigma.toPrecision(3))).join(" ")} 0`);
+      if (free) terminal.print(`  factors ${factors.map((factor) => Number(factor.toPrecision(4))).join(" ")}`);
       terminal.record({ steps: budget, from: name, unit: lossUnits[by], ...next.value });
       if (!(grids[budget]?.after.mean <= after.mean)) grids[budget] = next.value;
     }

@@ -108,8 +108,12 @@ export async function* drawFrom(
     const guide = towards && { ...towards, labels };
     const denoise = counted(await modifiedDenoiser(model, told, sampling, guide, corrected));
     let last = x;
-    const handed =
-      plan.spec.type === "ancestral" ? { noise, varianceOutput: learnedVariance(model, batch, sampling) } : { noise };
+    const factors = plan.path ? undefined : plan.factors;
+    const handed = {
+      noise,
+      ...(plan.spec.type === "ancestral" && { varianceOutput: learnedVariance(model, batch, sampling) }),
+      ...(factors && { factors }),
+    };
     const solving = plan.path
       ? solvePath(plan.spec, denoise, x, plan.path, { noise, samples: batch })
       : solve(plan.spec, denoise, x, plan.sigmas, handed);

@@ -31,6 +31,8 @@ export type SamplingPlan = LadderPlan | PathPlan;
 export interface LadderPlan extends Planned {
   readonly spec: SamplerSpec;
   readonly path?: undefined;
+  /** Of ddim: what D is multiplied by in each step, where the grid says so. */
+  readonly factors?: readonly number[];
 }
 
 /** Sampling along a path, in the path's own time. */
@@ -74,6 +76,7 @@ export function samplingPlan(recipe: Recipe, sampling: Recipe["sampling"] = reci
   if (steps < leastSteps(spec))
     throw new ConfigError(`sampling.steps: ${sampler} needs at least ${leastSteps(spec)} steps; got ${steps}.`);
   const sigmas = sigmasOf(recipe, sampling);
+  const factors = factorsOf(sampling);
   const [first] = sigmas;
   if (first === Number.POSITIVE_INFINITY && !infinite(sampler))
     throw new ConfigError(
@@ -85,10 +88,21 @@ export function samplingPlan(recipe: Recipe, sampling: Recipe["sampling"] = reci
     spec,
     steps: sigmas.length - 1,
     sigmas,
+    ...(factors && { factors }),
     startStd: startStd(recipe, first),
     evaluations: count,
     stochastic: isStochastic(spec, steps),
   };
+}
+
+/** The factors of a grid of levels, which only ddim has a place for. */
+function factorsOf({ sampler, grid, steps }: Recipe["sampling"]): readonly number[] | undefined {
+  if (grid.type !== "levels" || !grid.factors) return undefined;
+  if (sampler !== "ddim")
+    throw new ConfigError(`sampling.grid: has factors, which ${sampler} has no place for. Take ddim.`);
+  if (grid.factors.length !== steps)
+    throw new ConfigError(`sampling.grid: has ${grid.factors.length} factors for ${steps} steps (as many).`);
+  return grid.factors;
 }
 
 const infinite = (sampler: SamplerName): boolean => {

@@ -21,8 +21,8 @@ export const gridSchema = z.discriminatedUnion("type", [
   member("timesteps", { spacing: z.enum(["leading", "trailing", "linspace"]), ...optional({ offset: whole }) }),
   /** Timesteps by sections of it (Nichol & Dhariwal 2021): counts, or "ddimN" for a fixed stride; one section by default. */
   member("respaced", optional({ sections: z.union([z.string().min(1), z.array(count).min(1)]) })),
-  /** The levels themselves, falling; as many as there are steps. */
-  member("levels", { sigmas: z.array(positive).min(1) }),
+  /** The levels themselves, falling; as many as there are steps. ddim can have a factor on D in each step. */
+  member("levels", { sigmas: z.array(positive).min(1), ...optional({ factors: z.array(positive).min(1) }) }),
 ]);
 
 export const guidanceSchema = z.strictObject({

@@ -34,7 +34,7 @@ export interface StepSearchRequest {
   readonly batch?: number;
   /** How far an update moves ln of a gap, about; 0.03 by default. */
   readonly rate?: number;
-  /** Whether the factor of each step is searched too; false by default. DDIM has none. */
+  /** Whether the factor of each step is searched too; false by default. DDIM has none of its own. */
   readonly factors?: boolean;
   /** Batches of other examples and noise that the steps are compared on; 20 by default. */
   readonly checks?: number;
@@ -62,7 +62,10 @@ export async function* searchSteps(
   const half = Math.floor(dataset.size / 2);
   const denoiser = await model.denoiser(batch);
   const assemble = batches(dataset, { seed, order: order(seed, dataset.size) });
-  /** Batch k: of the first half of the data to search on, of the second to check on. */
+  /**
+   * Batch k: of the first half of the data to search on, of the second to check on. Samples have the classes of other
+   * examples than those they are compared with: those of the same ones would make the distance too small.
+   */
   const lossFor = (x: Float64Array): SampleLoss | Promise<SampleLoss> => {
     if (lossName === "energy") return energyDistance(x, dims);
     return features ? featureKernelLoss(x, features) : kernelLoss(x, dims);
@@ -72,10 +75,10 @@ export async function* searchSteps(
     const at = (i: number) => first + ((k * batch + i) % half);
     const x = new Float64Array(batch * dims);
     const labels: (number | undefined)[] = [];
+    const others = stream(seed, `step classes, ${purpose}`, k);
     for (let i = 0; i < batch; i++) {
-      const { x: one, labels: label } = assemble(at(i), 1);
-      x.set(one, i * dims);
-      labels.push(model.classes > 0 ? label?.[0] : undefined);
+      x.set(assemble(at(i), 1).x, i * dims);
+      labels.push(model.classes > 0 ? assemble(first + others.integer(half), 1).labels?.[0] : undefined);
     }
     const noise = stream(seed, `step ${purpose}`, k).fillNormal(new Float64Array(batch * dims));
     const std = startStd(recipe, start[0]);

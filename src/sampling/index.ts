@@ -17,7 +17,7 @@ export { type ChurnHanded, churnOptions } from "./churn.ts";
 export { clipped } from "./clip.ts";
 export { type ConsistencyOptions, consistency, consistencyOptions } from "./consistency.ts";
 export { type Counted, counted } from "./counted.ts";
-export { type DdimOptions, ddim, ddimEncode, ddimOptions } from "./ddim.ts";
+export { type DdimHanded, type DdimOptions, ddim, ddimEncode, ddimOptions } from "./ddim.ts";
 export {
   type DeisOptions,
   type DeisVariable,

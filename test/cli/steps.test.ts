@@ -170,7 +170,18 @@ test("a search by gradient finds better steps on data that it did not see, and s
     assert.ok(change.mean < -3 * change.error, `${from}: ${change.mean} ± ${change.error}`);
     assert.ok(sigmas.every((sigma: number, i: number) => i === 0 || sigma < sigmas[i - 1]));
   }
-  const flags = ["--grid", found, "--steps", "4", "--sampler", "ddim", "--n", "8", "--out", join(folder, "found.png")];
-  const drawn = await inProcess(["sample", points, ...flags]);
+  const flags = ["--grid", found, "--steps", "4", "--n", "8", "--out", join(folder, "found.png")];
+  const drawn = await inProcess(["sample", points, ...flags, "--sampler", "ddim"]);
   assert.equal(drawn.code, 0, drawn.stderr);
+  // By the kernel distance, with factors: the file keeps them, and ddim alone takes them.
+  const other = await inProcess(["steps", points, ...search, "--loss", "kid", "--factors"]);
+  assert.equal(other.code, 0, other.stderr);
+  const best = JSON.parse(readFileSync(found, "utf8")).grids[4];
+  assert.ok(best.factors.length === 4 && best.factors.every((factor: number) => factor > 0 && factor !== 1));
+  assert.ok(best.change.mean < 0, `${best.change.mean}`);
+  const withFactors = await inProcess(["sample", points, ...flags, "--sampler", "ddim"]);
+  assert.equal(withFactors.code, 0, withFactors.stderr);
+  const refused = await inProcess(["sample", points, ...flags, "--sampler", "heun"]);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /has factors, which heun has no place for. Take ddim/);
 });

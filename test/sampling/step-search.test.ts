@@ -4,6 +4,7 @@ import { mixture } from "../../src/diffusion/index.ts";
 import { kernelDistance } from "../../src/metrics/index.ts";
 import { normals } from "../../src/random/index.ts";
 import {
+  ddim,
   energyDistance,
   featureKernelLoss,
   kernelLoss,
@@ -50,6 +51,14 @@ test("the gradient of steps is that of differences, for levels and for factors",
     const ofLevel = await slope((h) => ({ ...steps, sigmas: put(steps.sigmas, (v) => v * Math.exp(h)) }));
     assert.ok(Math.abs(ofLevel - levels[i]) < 1e-3 * (1 + Math.abs(ofLevel)), `level ${i}: ${levels[i]}, ${ofLevel}`);
   }
+});
+
+test("ddim runs the steps with their factors", async () => {
+  const states = await runSteps(data.denoise, x, steps);
+  let last: Float64Array = x;
+  for await (const step of ddim(data.denoise, x, [...steps.sigmas, 0], { factors: steps.factors })) last = step.x;
+  for (const [i, value] of last.entries()) assert.ok(Math.abs(value - states[4][i]) < 1e-12);
+  await assert.rejects(ddim(data.denoise, x, [2, 1, 0], { factors: [1] }).next(), /1 factors for 2 steps/);
 });
 
 test("the energy distance is unbiased, and its gradient that of differences", () => {
