@@ -185,8 +185,6 @@ async function preview(path: string, dataset: LoadedDataset): Promise<void> {
   if (shape.length !== 3 && shape.length !== 1)
     throw new ConfigError(`data inspect: --preview: examples of [${shape.join(", ")}] cannot be drawn.`);
   const isImage = shape.length === 3;
-  if (isImage && shape[0] !== 1 && shape[0] !== 3)
-    throw new ConfigError(`data inspect: --preview: images of ${shape[0]} channels cannot be drawn (1 or 3).`);
   const order = stream(0, "preview").permutation(size);
   const count = Math.min(size, isImage ? previewImages : previewPoints);
   const stride = elements(shape);

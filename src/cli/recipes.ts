@@ -162,10 +162,12 @@ export function readDuration(text: string): { readonly images?: number; readonly
 
 /** Loads the data of a recipe, showing progress and what was left out. */
 export function loadData(recipe: Recipe, terminal: Terminal, split?: "train" | "test"): Promise<LoadedDataset> {
-  const { source, size, channels, examples } = recipe.data;
+  const { source, size, channels, crop, filter, examples } = recipe.data;
   const loading = loadDataset(source, {
     ...(size !== undefined && { size }),
     ...(channels !== undefined && { channels }),
+    ...(crop !== undefined && { crop }),
+    ...(filter !== undefined && { filter }),
     ...(examples !== undefined && { examples }),
     ...(split !== undefined && { split }),
     seed: recipe.training.seed,

@@ -1,11 +1,20 @@
 /** Data by name or path, as commands take it: flags, loading with progress, and what was left out. */
-import { type LoadedDataset, type Loading, type LoadOptions, loadDataset } from "../data/files/index.ts";
+import {
+  crops,
+  filters,
+  type LoadedDataset,
+  type Loading,
+  type LoadOptions,
+  loadDataset,
+} from "../data/files/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import type { Flags, Terminal, Values } from "./command.ts";
 
 export const sourceFlags = {
   size: { type: "string", value: "N|HxW", help: "Side of the images in pixels, or height and width" },
-  channels: { type: "integer", min: 1, max: 3, help: "1 is grey, 3 is colour; the data's own if left out" },
+  channels: { type: "integer", min: 1, max: 16, help: "1 is grey, 3 colour, 2 and 4 these with opacity" },
+  crop: { type: "choice", choices: crops, help: "How image files are brought to the size's proportions [centre]" },
+  filter: { type: "choice", choices: filters, help: "How image files are resized [lanczos3; of adm cubic]" },
   split: { type: "choice", choices: ["train", "test"], help: "Part of the data, where it has parts" },
   labels: {
     type: "choice",
@@ -22,6 +31,8 @@ export function loadSource(source: string, flags: SourceFlags, terminal: Termina
   const options = {
     ...(flags.size !== undefined && { size: readSize(flags.size) }),
     ...(flags.channels !== undefined && { channels: flags.channels }),
+    ...(flags.crop !== undefined && { crop: flags.crop }),
+    ...(flags.filter !== undefined && { filter: flags.filter }),
     ...(flags.split !== undefined && { split: flags.split }),
     ...(flags.labels !== undefined && { labels: flags.labels }),
     ...(flags.examples !== undefined && { examples: flags.examples }),

@@ -17,7 +17,12 @@ export const dataSchema = z.strictObject({
   source: z.string().min(1),
   /** Side of the images in pixels, or [height, width]; the data's own if left out. */
   size: z.exactOptional(z.union([count, z.tuple([count, count])])),
-  channels: z.exactOptional(z.union([z.literal(1), z.literal(3)])),
+  /** 1 is grey, 3 colour, 2 and 4 these with opacity; of arrays as many as they have. The data's own if left out, without opacity. */
+  channels: z.exactOptional(count.max(16)),
+  /** What becomes of image files of other proportions; centre if left out: nothing but data, and no bars to learn. */
+  crop: z.exactOptional(z.enum(["centre", "wide", "adm"])),
+  /** How image files are resized; lanczos3 if left out, the sharpest, but cubic for the crop adm, as published. */
+  filter: z.exactOptional(z.enum(["box", "triangle", "cubic", "lanczos3"])),
   /** Use at most so many examples. */
   examples: z.exactOptional(count),
   /** Mirror half of the images; wrong for letters and digits. */

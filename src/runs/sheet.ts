@@ -5,7 +5,7 @@ import { writeAtomic } from "./atomic.ts";
 import { cell, ink } from "./font.ts";
 
 export interface SheetOptions {
-  /** [channels, height, width] of one image; 1 or 3 channels. */
+  /** [channels, height, width] of one image; of 2 and 4 channels the last is opacity, over white; of more three are drawn. */
   readonly shape: readonly number[];
   readonly columns: number;
   /** Each pixel is drawn this many times larger; left out: so that images are about 64 pixels wide. */
@@ -42,9 +42,12 @@ export async function writeSheet(path: string, images: ArrayLike<number>, option
     for (let y = 0; y < height * scale; y++)
       for (let x = 0; x < width * scale; x++)
         for (let c = 0; c < 3; c++) {
-          const channel = Math.min(c, channels - 1);
-          const at = ((n * channels + channel) * height + Math.floor(y / scale)) * width + Math.floor(x / scale);
-          sheet.pixels[((y0 + y) * sheet.width + x0 + x) * 3 + c] = toByte(images[at]);
+          const plane = (channel: number) =>
+            images[((n * channels + channel) * height + Math.floor(y / scale)) * width + Math.floor(x / scale)];
+          const colour = plane(channels < 3 ? 0 : c);
+          const opacity =
+            channels === 2 || channels === 4 ? Math.min(1, Math.max(0, (plane(channels - 1) + 1) / 2)) : 1;
+          sheet.pixels[((y0 + y) * sheet.width + x0 + x) * 3 + c] = toByte(1 - opacity * (1 - colour));
         }
   }
   if (title !== undefined) write(sheet, title, margin, margin);

@@ -21,9 +21,10 @@ export interface Described {
 }
 
 /**
- * Examples × height × width bytes are grey images; with a dimension of 1 or 3 before or after those, images with so
+ * Examples × height × width bytes are grey images; with a dimension of at most 16 before or after those, images with so
  * many channels; examples × n bytes are images too where n is a square or three. Numbers of any other type are taken as
- * they are: vectors, or images with their channels first, or last if that is 1 or 3.
+ * they are: vectors, or images with their channels first or last. Which it is: where either is 1 or 3, that; where the
+ * other two are equal, those are the sides; else the smaller.
  */
 export function arrayDataset({ where, name, dims, values, ...labelled }: ArrayDataset): Described {
   if (dims.length > 0 && dims[0] === 0)
@@ -40,7 +41,7 @@ export function arrayDataset({ where, name, dims, values, ...labelled }: ArrayDa
   }
   const kind = values instanceof Uint8Array ? "unsigned bytes" : "numbers";
   throw new ConfigError(
-    `${where}: is no data set: ${dims.join("×")} ${kind} (examples × height × width unsigned bytes, those with 1 or 3 channels, or examples × dims numbers).`,
+    `${where}: is no data set: ${dims.join("×")} ${kind} (examples × height × width unsigned bytes, those with 1 to 16 channels, or examples × dims numbers).`,
   );
 }
 
@@ -62,8 +63,8 @@ function imagesOf(dims: readonly number[], bytes: Uint8Array): { pixels: Uint8Ar
   }
   if (dims.length === 3) return { pixels: bytes, shape: [1, a, b] };
   if (dims.length !== 4) return undefined;
-  if (a === 1 || a === 3) return { pixels: bytes, shape: [a, b, c] };
-  if (c !== 1 && c !== 3) return undefined;
+  if (Math.min(a, c) > mostChannels) return undefined;
+  if (!channelsLast(a, b, c)) return { pixels: bytes, shape: [a, b, c] };
   return { pixels: channelsFirst(bytes, new Uint8Array(bytes.length), n, a * b, c), shape: [c, a, b] };
 }
 
@@ -71,8 +72,19 @@ function numbersOf(dims: readonly number[], values: Exclude<NpyValues, Uint8Arra
   const [n, a, b, c] = dims;
   if (dims.length === 2) return { shape: [a], values };
   if (dims.length === 3) return { shape: [1, a, b], values };
-  if (a === 1 || a === 3 || (c !== 1 && c !== 3)) return { shape: [a, b, c], values };
+  if (!channelsLast(a, b, c)) return { shape: [a, b, c], values };
   return { shape: [c, a, b], values: channelsFirst(values, Float32Array.from(values), n, a * b, c) };
+}
+
+const mostChannels = 16;
+
+/** Whether a × b × c is height × width × channels, rather than channels × height × width. */
+function channelsLast(a: number, b: number, c: number): boolean {
+  if (a === 1 || a === 3) return false;
+  if (c === 1 || c === 3) return true;
+  if (c > mostChannels) return false;
+  if (b === c) return false;
+  return a === b || c < a;
 }
 
 /** NHWC as NCHW. */

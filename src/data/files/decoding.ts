@@ -20,7 +20,7 @@ export async function* decodeAll(
   files: readonly string[],
   sink: Sink,
   bytes: number,
-  decode: (index: number) => Promise<Uint8Array>,
+  decode: (index: number) => Promise<Uint8Array | Float32Array>,
 ): AsyncGenerator<Progress, Decoded, void> {
   const kept: number[] = [];
   const skipped: Skipped[] = [];

@@ -12,14 +12,14 @@ import { drawSvg, type RasterShape } from "./raster.ts";
 const units = 36;
 
 /**
- * All emoji of the npm package @twemoji/svg over white, labelled by group (faces, people, …), in order of code
+ * All emoji of the npm package @twemoji/svg over white, or with their opacity as a fourth channel, labelled by group (faces, people, …), in order of code
  * points. Drawing takes a few seconds; the result is kept in `cache`.
  */
 export async function* emoji(shape: RasterShape, cache: string): Loading {
   const manifest = createRequire(import.meta.url).resolve("@twemoji/svg/package.json");
   const { version }: { version: string } = JSON.parse(await readFile(manifest, "utf8"));
   const size = shape.height === shape.width ? `${shape.width}` : `${shape.height}x${shape.width}`;
-  const name = `emoji ${size}${shape.channels === 1 ? " gray" : ""}`;
+  const name = `emoji ${size}${shape.channels === 1 ? " gray" : shape.channels === 4 ? " on nothing" : ""}`;
   const file = cacheFile(cache, name, shape);
 
   return yield* cached(file, name, version, (begin) => draw(dirname(manifest), shape, begin));

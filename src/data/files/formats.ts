@@ -31,6 +31,7 @@ interface FolderFormat extends Format {
 }
 
 const imageOptions = ["size", "channels", "split"] as const;
+const fileOptions = [...imageOptions, "crop", "filter"] as const;
 const imageLabels = ["folder", "prefix", "json", "csv"] as const;
 
 /** All formats of files. */
@@ -38,14 +39,14 @@ export const fileFormats: Readonly<Record<string, FileFormat>> = {
   zip: {
     summary: "a zip archive of images",
     endings: [".zip"],
-    options: imageOptions,
+    options: fileOptions,
     labels: imageLabels,
     load: imageArchive,
   },
   parquet: {
     summary: "a Parquet table with a column of images",
     endings: [".parquet"],
-    options: imageOptions,
+    options: fileOptions,
     labels: ["coarse", "fine"],
     load: imageTable,
   },
@@ -129,14 +130,14 @@ export const folderFormats: Readonly<Record<string, FolderFormat>> = {
   parquet: {
     summary: "Parquet tables with a column of images",
     matches: isParquet,
-    options: imageOptions,
+    options: fileOptions,
     labels: ["coarse", "fine"],
     load: imageTable,
   },
   images: {
     summary: "PNG, JPEG, WebP, GIF, TIFF and SVG files",
     matches: () => true,
-    options: imageOptions,
+    options: fileOptions,
     labels: imageLabels,
     load: imageFolder,
   },

@@ -3,6 +3,7 @@ import { basename, extname } from "node:path";
 import { ConfigError } from "../../errors/index.ts";
 import { type Build, cached, cacheFile } from "./cache.ts";
 import { decodeAll, reasonOf } from "./decoding.ts";
+import type { Crop, Filter } from "./framing.ts";
 import { type FileLabels, type LabelSource, numbered, sidecarNames } from "./labels.ts";
 import type { ImageSummary, Loading, Progress, Skipped } from "./loading.ts";
 import { extensions, type RasterHeader, type RasterShape, readHeader, readImage } from "./raster.ts";
@@ -29,9 +30,11 @@ export interface Collection {
 export interface ImageOptions {
   /** [height, width]; if all images agree and are at most 256 on a side, theirs, else 64×64. */
   readonly size?: readonly [number, number];
-  /** 1 grey, 3 colour; grey if all images are. */
-  readonly channels?: 1 | 3;
+  /** 1 grey, 3 colour, 2 and 4 these with opacity; if left out, grey if all images are, and no opacity. */
+  readonly channels?: number;
   readonly labels?: LabelSource;
+  readonly crop?: Crop;
+  readonly filter?: Filter;
 }
 
 const fallbackSize = 64;
@@ -40,13 +43,14 @@ const largestNative = 256;
 const together = 64;
 
 /**
- * All images of a collection. They are cropped in the middle to the asked-for proportions and resized. Files that cannot
+ * All images of a collection. They are cropped to the asked-for proportions and resized. Where all have 16 bits a channel
+ * they are kept at full depth, as numbers. Files that cannot
  * be read are left out and named in the report. The decoded images are cached in the folder `cache` until something
  * changes.
  */
 export async function* imageSet(
   collection: Collection,
-  { size, channels, labels }: ImageOptions,
+  { size, channels, labels, crop = "centre", filter }: ImageOptions,
   cache: string,
 ): Loading {
   const { where, name, files, ignored, fingerprint } = collection;
@@ -54,10 +58,22 @@ export async function* imageSet(
     const seen = ignored.length === 0 ? "it is empty" : `it has ${endings(ignored)}`;
     throw new ConfigError(`${where}: holds no images: ${seen} (${extensions.join(", ")}).`);
   }
-  const file = cacheFile(cache, name, { where, size, channels, labels });
-  const asked = { ...(size && { size }), ...(channels && { channels }), ...(labels && { labels }) };
+  if (channels !== undefined && !isRaster(channels))
+    throw new ConfigError(
+      `${where}: channels: got ${channels} (of image files 1 grey, 2 grey and opacity, 3 colour, 4 colour and opacity).`,
+    );
+  const file = cacheFile(cache, name, { where, size, channels, labels, crop, filter: filter ?? "its own" });
+  const asked = {
+    ...(size && { size }),
+    ...(channels && { channels }),
+    ...(labels && { labels }),
+    crop,
+    ...(filter && { filter }),
+  };
   return yield* cached(file, name, fingerprint, (begin) => read(collection, asked, begin));
 }
+
+const isRaster = (channels: number): channels is RasterShape["channels"] => [1, 2, 3, 4].includes(channels);
 
 /** Whether a file's ending is that of an image. */
 export const isImage = (file: string) => (extensions as readonly string[]).includes(extname(file).toLowerCase());
@@ -72,7 +88,7 @@ function endings(files: readonly string[]): string {
 
 async function* read(
   collection: Collection,
-  { size, channels, labels }: ImageOptions,
+  { size, channels, labels, crop, filter }: Omit<ImageOptions, "channels"> & Partial<Pick<RasterShape, "channels">>,
   begin: Parameters<Build>[0],
 ): ReturnType<Build> {
   const { where, files } = collection;
@@ -90,10 +106,18 @@ async function* read(
   const alike = headers.every(({ height, width }) => height === first.height && width === first.width);
   const native = alike && Math.max(first.height, first.width) <= largestNative;
   const [height, width] = size ?? (native ? [first.height, first.width] : [fallbackSize, fallbackSize]);
-  const shape: RasterShape = { height, width, channels: channels ?? (headers.every(({ gray }) => gray) ? 1 : 3) };
+  const deep = headers.every((header) => header.deep);
+  const shape: RasterShape = {
+    height,
+    width,
+    channels: channels ?? (headers.every(({ gray }) => gray) ? 1 : 3),
+    deep,
+    ...(crop && { crop }),
+    ...(filter && { filter }),
+  };
 
   const names = readable.map((i) => files[i]);
-  const sink = await begin({ type: "uint8", shape: [shape.channels, height, width] });
+  const sink = await begin({ type: deep ? "float32" : "uint8", shape: [shape.channels, height, width] });
   const bytes = shape.channels * height * width;
   const decoded = yield* decodeAll(names, sink, bytes, async (i) =>
     readImage(await collection.open(readable[i]), shape),
@@ -103,7 +127,12 @@ async function* read(
   if (kept.length === 0) throw none(skipped);
   const resized = headers.filter((header) => header.height !== height || header.width !== width).length;
   const notes = [
-    ...(resized > 0 ? [`${resized} of ${headers.length} images were cropped and resized to ${height}×${width}.`] : []),
+    ...(resized > 0
+      ? [
+          `${resized} of ${headers.length} images were ${crop === "wide" ? "framed" : "cropped"} and resized to ${height}×${width}.`,
+        ]
+      : []),
+    ...(deep ? ["All images have 16 bits a channel, and are kept at full depth, as numbers."] : []),
     ...(ignored.length > 0 ? [`${ignored.length} other files were ignored: ${endings(ignored)}.`] : []),
   ];
   return {

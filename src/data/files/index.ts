@@ -12,6 +12,7 @@ export {
   type StoredImages,
 } from "./feature-statistics.ts";
 export { type Format, fileFormats, folderFormats } from "./formats.ts";
+export { type Crop, crops, type Filter, filters } from "./framing.ts";
 export { type Idx, parseIdx, readIdx } from "./idx.ts";
 export type { Split } from "./idx-dataset.ts";
 export { type Inspection, inspect, type Recommendation, recommend } from "./inspect.ts";

@@ -162,10 +162,16 @@ function modeWarnings({ modes }: ImageSummary, [channels]: readonly number[]): s
     ...(gray > 0 && gray < all && channels === 3
       ? [`${gray} of ${all} images are grey among colour: samples may fade. Say --channels 1, or remove them.`]
       : []),
-    ...(deep > 0
-      ? [`${deep} images have 16 bits a channel and are read as 8; keep them as float .npy if that matters.`]
+    ...(deep > 0 && deep < all
+      ? [
+          `${deep} of ${all} images have more than 8 bits a channel and are read as 8, as the others are. Keep them apart if that matters.`,
+        ]
       : []),
-    ...(clear > 0 ? [`${clear} images may be partly transparent: they are put on white.`] : []),
+    ...(clear > 0 && channels % 2 === 1
+      ? [
+          `${clear} images may be partly transparent: they are put on white. --channels ${channels + 1} keeps their opacity.`,
+        ]
+      : []),
   ];
 }
 

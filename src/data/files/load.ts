@@ -49,7 +49,10 @@ export const sources: Readonly<Record<string, Source>> = {
         throw new ConfigError(`emoji:${variant}: the size is given twice: ${request.size.join("×")} too (once).`);
       const [height, width] =
         variant === undefined ? (request.size ?? [32, 32]) : sizeOf(`emoji:${variant}`, Number(variant));
-      return emoji({ height, width, channels: request.channels ?? 3 }, request.cache);
+      const { channels = 3, cache } = request;
+      if (channels !== 1 && channels !== 3 && channels !== 4)
+        throw new ConfigError(`emoji: channels: got ${channels} (1 grey, 3 colour, 4 colour and opacity).`);
+      return emoji({ height, width, channels }, cache);
     },
   },
   points: {

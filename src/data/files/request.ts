@@ -3,6 +3,7 @@ import { ConfigError, unknownName } from "../../errors/index.ts";
 import type { Dataset } from "../dataset.ts";
 import { grayToColor, pad } from "../reshape.ts";
 import { cacheFolder } from "./cache.ts";
+import { type Crop, crops, type Filter, filters } from "./framing.ts";
 import type { Split } from "./idx-dataset.ts";
 import { type LabelSource, labelSources } from "./labels.ts";
 import type { Loading } from "./loading.ts";
@@ -14,8 +15,15 @@ export interface LoadOptions {
    * framed in black, never resampled. The default is 32 for emoji, and the images' own size else where possible.
    */
   readonly size?: number | readonly [number, number];
-  /** 1 grey, 3 colour; as the data is, by default. */
-  readonly channels?: 1 | 3;
+  /** 1 grey, 3 colour; of image files 2 and 4 are these with opacity; of arrays as many as they have. As the data is, by default. */
+  readonly channels?: number;
+  /**
+   * What becomes of image files of other proportions: cut in the middle ("centre", the default); full width, with black
+   * above and below ("wide"); or as Dhariwal & Nichol (2021) do, halved by averages, then cubic, then cut ("adm").
+   */
+  readonly crop?: Crop;
+  /** By which filter image files are resized: lanczos3 by default, the sharpest; cubic for the crop adm. */
+  readonly filter?: Filter;
   /** The part of the data; "train" by default, where there are two. */
   readonly split?: Split;
   /** Where labels come from, where there is a choice; "none" drops the labels of any data. */
@@ -36,17 +44,24 @@ export interface Request extends Omit<LoadOptions, "size"> {
   readonly cache: string;
 }
 
+const choices = ["size", "channels", "split", "shape", "crop", "filter"] as const;
+/** More channels than that are no image. */
+const mostChannels = 16;
+
 /** What a source understands, besides `examples`, `seed`, `cache` and no labels. */
 export interface Understands {
-  readonly options: readonly ("size" | "channels" | "split" | "shape")[];
+  readonly options: readonly (typeof choices)[number][];
   /** Places that labels may come from, where there is a choice. */
   readonly labels?: readonly LabelSource[];
 }
 
 /** The options of a source, checked by themselves. */
 export function checked(source: string, { size, ...options }: LoadOptions): Request {
-  const { channels, split, labels, shape, examples, cache = cacheFolder() } = options;
-  oneOf(`${source}: channels`, channels, [1, 3]);
+  const { channels, split, labels, shape, examples, crop, filter, cache = cacheFolder() } = options;
+  if (channels !== undefined && !(Number.isInteger(channels) && channels >= 1 && channels <= mostChannels))
+    throw new ConfigError(`${source}: channels: must be a whole number from 1 to ${mostChannels}; got ${channels}.`);
+  oneOf(`${source}: crop`, crop, crops);
+  oneOf(`${source}: filter`, filter, filters);
   oneOf(`${source}: split`, split, ["train", "test"]);
   oneOf(`${source}: labels`, labels, labelSources);
   if (examples !== undefined && !(Number.isInteger(examples) && examples >= 1))
@@ -58,7 +73,7 @@ export function checked(source: string, { size, ...options }: LoadOptions): Requ
 
 /** Throws if an option was given that the source has nothing to do with. */
 export function checkUnderstood(source: string, request: Request, { options, labels = [] }: Understands): void {
-  for (const name of ["size", "channels", "split", "shape"] as const)
+  for (const name of choices)
     if (request[name] !== undefined && !options.includes(name)) throw foreign(source, name, request[name]);
   if (request.labels === undefined || request.labels === "none" || labels.includes(request.labels)) return;
   if (labels.length === 0) throw foreign(source, "labels", request.labels);
@@ -86,6 +101,9 @@ export async function* framed(loading: Loading, { size, channels }: Request): Lo
   const { report, ...dataset } = yield* loading;
   const padded: Dataset = size ? pad(dataset, size[0], size[1]) : dataset;
   if (channels === undefined || channels === padded.shape[0]) return { ...padded, report };
-  if (channels === 1) throw new ConfigError(`${dataset.name}: is in colour; cannot give channels 1.`);
+  if (padded.shape[0] !== 1 || channels !== 3)
+    throw new ConfigError(
+      `${dataset.name}: channels: got ${channels} (the array has ${padded.shape[0]}${padded.shape[0] === 1 ? ", and can give 3" : ""}).`,
+    );
   return { ...grayToColor(padded), report };
 }

@@ -96,7 +96,9 @@ test("options that a source does not have, or impossible ones, are refused", asy
     ["mnist", { size: 99999 }, /size: must be/],
     ["mnist", { size: [32, 1.5] }, /size: must be/],
     ["mnist", { examples: 0 }, /examples must be/],
-    ["mnist", { channels: 2 as 1 }, /channels: must be one of 1, 3; got 2/],
+    ["mnist", { channels: 2 }, /mnist train: channels: got 2 \(the array has 1, and can give 3\)/],
+    ["mnist", { channels: 17 }, /channels: must be a whole number from 1 to 16; got 17/],
+    ["mnist", { crop: "adm" }, /mnist: has no option crop/],
     ["mnist", { split: "validate" as "test" }, /split: must be one of train, test/],
     ["mnist", { labels: "name" as "none" }, /labels: must be one of/],
   ];
