@@ -16,6 +16,7 @@ import {
 } from "../recipe/index.ts";
 import { probe, RunFolder, type TeacherDescription, writePlot } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
+import { networkSides } from "../training/index.ts";
 import { command, type Terminal } from "./command.ts";
 import { binLines, learnedState, measureSpreads, spreadFlags, spreadLines, spreadPlot } from "./loss-spread.ts";
 import { comparisonText, objectiveLines, objectivePlots } from "./objective.ts";
@@ -144,7 +145,10 @@ function* description(name: string, recipe: Recipe, dataset: Dataset, expense: E
     "data",
     `${dataset.name}: ${dataset.size} examples of ${dataset.shape.join("×")}${classes}, standard deviation ${data.sigmaData}`,
   );
-  yield row("network", `${model.network.type}${patch}${conditional}: ${amount(expense.parameters)} parameters`);
+  yield row(
+    "network",
+    `${model.network.type}${patch}${conditional}${framing(recipe, dataset)}: ${amount(expense.parameters)} parameters`,
+  );
   yield row("work", `${flops(expense.forwardFlops)} to denoise one, ${flops(expense.trainingFlops)} to train on one`);
   yield row(
     "memory",
@@ -152,6 +156,14 @@ function* description(name: string, recipe: Recipe, dataset: Dataset, expense: E
   );
   yield row("training", `${images} in batches of ${batch}${parts}: ${Math.ceil(images / batch)} updates`);
   yield row("sampling", `${sampling.sampler}, ${sampling.steps} steps`);
+}
+
+/** What is put around images whose sides the network cannot halve. */
+function framing(recipe: Recipe, { shape }: Dataset): string {
+  if (shape.length !== 3) return "";
+  const [height, width] = networkSides({ ...recipe.model, shape, classes: 0 });
+  if (height === shape[1] && width === shape[2]) return "";
+  return `, ${shape[1]}×${shape[2]} framed in zeros to ${height}×${width} and cut back`;
 }
 
 function measured(

@@ -34,6 +34,7 @@ export {
   network,
   networkNames,
   networks,
+  sideStep,
 } from "./networks.ts";
 export { createScope, type NoiseInput, type Parameter, type Scope, type ScopeOptions } from "./scope.ts";
 export { type AuxDecoder, type AuxEncoder, ddpmpp, ncsnpp, type SongUNetConfig } from "./song-unet.ts";

@@ -36,6 +36,14 @@ function build<T extends NetworkConfig["type"]>(type: T, s: Scope, inputs: Netwo
   return networks[type](s, inputs, config);
 }
 
+/** What the sides of its images must be multiples of: a U-Net halves them once less than it has levels. */
+export function sideStep(config: NetworkConfig): number {
+  const { type, channelMult } = { channelMult: undefined, ...config };
+  if (type === "mlp") return 1;
+  const levels = channelMult?.length ?? (type === "song-unet" ? 3 : 4);
+  return 2 ** Math.max(0, levels - 1);
+}
+
 export interface BuildOptions extends ScopeOptions {
   /** Examples in one run. */
   readonly batch: number;

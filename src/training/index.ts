@@ -42,7 +42,7 @@ export {
   warmupNames,
 } from "./learning-rate.ts";
 export { compileLiveDenoiser, type LiveAnswer, type LiveDenoiser } from "./live-denoiser.ts";
-export { type ModelSpec, networkOf, oneHot } from "./model.ts";
+export { type ModelSpec, networkOf, networkSides, oneHot } from "./model.ts";
 export { type AdamRates, type AdamState, adam, adamFeeds, adamRates, type OptimizerSpec } from "./optimizer.ts";
 export { averageName, type PowerAverages, powerAverages } from "./power-averages.ts";
 export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from "./safetensors.ts";

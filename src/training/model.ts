@@ -1,7 +1,7 @@
 /** A model: a network, and the examples it is for. */
 import { ConfigError } from "../errors/index.ts";
 import { type Expr, gradients, input, lift, sameShape, showShape, split } from "../graph/index.ts";
-import { createScope, type NetworkConfig, type NoiseInput, network, type Parameter } from "../nn/index.ts";
+import { createScope, type NetworkConfig, type NoiseInput, network, type Parameter, sideStep } from "../nn/index.ts";
 
 /** Everything that decides a network's parameters. */
 export interface ModelSpec {
@@ -43,10 +43,24 @@ export interface ModelInputs {
   readonly augment?: Expr;
 }
 
-/** Builds the network on given inputs. `training` turns dropout on. */
+/**
+ * Height and width of the images that the network sees: those of the examples, made larger until its levels and the
+ * patches divide them.
+ */
+export function networkSides({ network: config, patch, shape }: ModelSpec): readonly [number, number] {
+  const step = patch * sideStep(config);
+  return [Math.ceil(shape[1] / step) * step, Math.ceil(shape[2] / step) * step];
+}
+
+/**
+ * Builds the network on given inputs. `training` turns dropout on. Images of sides that it cannot halve lie in the middle of
+ * larger ones, zeros around them, and its answer is cut back: nothing outside sees the border, the loss included.
+ */
 export function buildModel(spec: ModelSpec, { x, noise, labels, augment }: ModelInputs, training: boolean): ModelGraph {
   const scope = createScope({ training });
-  const tiled = spec.patch > 1 ? spaceToDepth(x, spec.patch) : x;
+  const border = bordersOf(spec, x);
+  const framed = border ? x.pad([0, 0, ...border.before], [0, 0, ...border.after]) : x;
+  const tiled = spec.patch > 1 ? spaceToDepth(framed, spec.patch) : framed;
   const outChannels = spec.classifies ?? (spec.variance ? 2 * tiled.shape[1] : undefined);
   const outputs = outChannels === undefined ? {} : { outChannels };
   const told = spec.augment ? { augment: augment ?? lift(0).expand([x.shape[0], spec.augment]) } : {};
@@ -54,7 +68,8 @@ export function buildModel(spec: ModelSpec, { x, noise, labels, augment }: Model
   const raw = network(scope, inputs, { ...spec.network, ...outputs });
   if (spec.classifies !== undefined)
     return { output: logitsOf(raw, spec.classifies), parameters: scope.parameters, uniforms: scope.noises };
-  const whole = spec.patch > 1 ? depthToSpace(raw, spec.patch) : raw;
+  const answer = spec.patch > 1 ? depthToSpace(raw, spec.patch) : raw;
+  const whole = border ? cutBack(answer, border.before, x.shape) : answer;
   const [output, variance] = spec.variance ? split(whole, [x.shape[1], x.shape[1]], 1) : [whole];
   return {
     output: spec.energy ? energyGradient(x, output) : output,
@@ -63,6 +78,18 @@ export function buildModel(spec: ModelSpec, { x, noise, labels, augment }: Model
     uniforms: scope.noises,
   };
 }
+
+/** Zeros around the images, as many before as after, or one less; nothing where none are needed. */
+function bordersOf(spec: ModelSpec, x: Expr) {
+  if (x.shape.length !== 4) return undefined;
+  const more = networkSides(spec).map((side, i) => side - x.shape[2 + i]);
+  if (more.every((n) => n === 0)) return undefined;
+  const before = more.map((n) => Math.floor(n / 2));
+  return { before, after: more.map((n, i) => n - before[i]) };
+}
+
+const cutBack = (x: Expr, [top, left]: readonly number[], [, , h, w]: readonly number[]): Expr =>
+  x.slice(2, top, top + h).slice(3, left, left + w);
 
 /**
  * ∇e of e(z) = ½‖z − f(z)‖² for each example (Salimans & Ho 2021): h − (∂f/∂z)ᵀ h, h being z − f. Bounded below, and z itself,
@@ -99,8 +126,6 @@ export const networkOf = (spec: ModelSpec, batch = 1): ModelGraph => buildModel(
 /** Tiles of p × p pixels become channels: [B, C, H, W] → [B, C p², H/p, W/p]. */
 function spaceToDepth(x: Expr, p: number): Expr {
   const [b, c, h, w] = x.shape;
-  if (h % p !== 0 || w % p !== 0)
-    throw new ConfigError(`model: ${h}×${w} does not divide into patches of ${p}×${p}. Use sizes divisible by ${p}.`);
   const tiles = x.reshape([b, c, h / p, p, w / p, p]).transpose([0, 1, 3, 5, 2, 4]);
   return tiles.reshape([b, c * p * p, h / p, w / p]);
 }

@@ -184,23 +184,6 @@ describe("recipes and data", () => {
     writeFileSync(at("numbers.idx"), new Uint8Array(bytes.buffer));
     await refuses(["train", "points", "--data", at("numbers.idx")], /1 of its numbers are NaN or infinite/);
   });
-  test("a size that does not halve", async () => {
-    const idx = new Uint8Array(16 + 2 * 30 * 30).map((_, i) => i % 251);
-    new DataView(idx.buffer).setUint32(0, 0x00000803);
-    for (const [i, n] of [2, 30, 30].entries()) new DataView(idx.buffer).setUint32(4 + 4 * i, n);
-    writeFileSync(at("images.idx"), idx);
-    const args = [
-      "train",
-      "edm",
-      "--data",
-      at("images.idx"),
-      "--set",
-      "data.size=30",
-      "--set",
-      "model.conditional=false",
-    ];
-    await refuses(args, /30×30 \(sides must be multiples of 4\)/);
-  });
 });
 
 describe("run folders", () => {

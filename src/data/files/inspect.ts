@@ -142,7 +142,7 @@ function warningsOf(found: Omit<Inspection, "warnings" | "notes">): string[] {
     const up = (side: number) => 8 * Math.ceil(side / 8);
     const [height, width] = [up(shape[1]), up(shape[2])];
     warnings.push(
-      `sides of ${shape[1]}×${shape[2]} are no multiples of 8, which U-Nets halve: use --size ${height === width ? height : `${height}x${width}`}.`,
+      `sides of ${shape[1]}×${shape[2]} are no multiples of 8: U-Nets that halve them so often work in a frame of zeros around them, which costs time. --size ${height === width ? height : `${height}x${width}`} makes use of it.`,
     );
   }
   if (files) warnings.push(...modeWarnings(files, shape));
