@@ -89,6 +89,23 @@ test("a consistency model draws in one step or more, and goes on where it stoppe
   assert.ok(weights(again).equals(weights(student)));
 });
 
+test("a consistency model learns from the data alone, by the fields that the documentation gives", async () => {
+  const page = readFileSync(new URL("../../../docs/distillation.md", import.meta.url), "utf8");
+  const { objective, training, sampling } = JSON.parse(/```json\n(.*?)```/s.exec(page)?.[1] ?? "") as Record<
+    string,
+    Readonly<Record<string, unknown>>
+  >;
+  const fields = Object.entries({ objective, training, sampling }).flatMap(([part, given]) =>
+    Object.entries(given).flatMap(([name, value]) => ["--set", `${part}.${name}=${JSON.stringify(value)}`]),
+  );
+  const path = join(folder, "from-data");
+  const made = await inProcess(["train", ...tinyRun, ...fields, "--duration", "160", "--out", path]);
+  assert.equal(made.code, 0, made.stderr);
+  const more = await inProcess(["sample", path, "--n", "8", "--steps", "2"]);
+  assert.equal(more.code, 0, more.stderr);
+  assert.match(more.stdout, /2 network calls/);
+});
+
 test("mistakes are told before anything is made", async () => {
   const free = join(folder, "free");
   for (const [args, message] of [
