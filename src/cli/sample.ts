@@ -2,6 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { npyBytes } from "../data/files/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import {
   type ClassifierGuidance,
@@ -10,7 +11,7 @@ import {
   latentOf,
   samplingPlan,
 } from "../recipe/index.ts";
-import { columnsOf, openDiscriminator, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
+import { columnsOf, openDiscriminator, RunFolder, writeAtomic, writeScatter, writeSheet } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
 import { openClassifier } from "./accuracy.ts";
@@ -30,6 +31,7 @@ export const sample = command({
     "sample runs/mnist --class 7 --guidance 2 --steps 32 --out sevens.png",
     "sample runs/mnist --sampler ddim --option eta=0.5 --grid exponential",
     "sample runs/mnist --n 6 --interpolate 10",
+    "sample runs/mnist --encode seven.png --encode nine.png --latents noise.npy",
     "sample runs/mnist --classifier runs/guide --classifier-scale 2",
     'sample runs/mnist --sweep "sampler=heun,dpm++2m;steps=5,10,20"',
   ],
@@ -47,7 +49,12 @@ export const sample = command({
     discriminator: { type: "string", value: "RUN", help: "Correct by this discriminator: a run of discriminate" },
     discriminatorWeight: { type: "number", min: 0, help: "Of the correction; 1 if left out" },
     interpolate: { type: "integer", min: 2, help: "Samples in a strip between two starts; --n is then strips" },
-    encode: { type: "string", value: "SRC", help: "Turn examples (data: held-out ones) into noise and back" },
+    encode: {
+      type: "strings",
+      value: "SRC",
+      help: "Turn examples into noise and back: data (held-out ones), a source, a folder, or image files, one each time",
+    },
+    latents: { type: "string", value: "FILE", help: "With --encode: the noise, as an .npy array" },
     sweep: {
       type: "string",
       value: "NAME=V,V;…",
@@ -75,18 +82,26 @@ export const sample = command({
       );
     if (flags.guidance !== undefined && flags.guidance !== 1 && !recipe.model.conditional)
       throw new ConfigError("sample: --guidance: the model was trained without labels. Leave it out.");
-    if (flags.encode !== undefined) {
+    if (flags.latents !== undefined && flags.encode.length === 0)
+      throw new ConfigError("sample: --latents needs --encode, the examples that are turned into noise.");
+    if (flags.encode.length > 0) {
       if (interpolate !== undefined || flags.sweep !== undefined || guided)
         throw new ConfigError("sample: --encode goes with none of --interpolate, --sweep and --classifier.");
       const model = openModel(folder, flags);
       try {
-        const count = Math.min(n, flags.batch ?? 16);
-        const { pairs, ...errors } = await reconstruct(model, recipe, flags.encode, { count, seed }, terminal);
+        const limit = Math.min(n, flags.batch ?? 16);
+        const found = await reconstruct(model, recipe, flags.encode, { limit, seed }, terminal);
+        const { pairs, latent, count, ...errors } = found;
         const { rms, most, latentStd } = errors;
         terminal.print(
           `${count} examples to noise and back: rms error ${rms.toExponential(2)}, largest ${most.toExponential(2)}; latents have standard deviation ${latentStd.toFixed(3)}`,
         );
         terminal.record({ count, ...errors });
+        if (flags.latents !== undefined) {
+          const values = Float32Array.from(latent);
+          writeAtomic(flags.latents, [npyBytes({ dims: [count, ...data.shape], values })]);
+          terminal.print(`Latents, ${[count, ...data.shape].join(" × ")}: ${flags.latents}`);
+        }
         if (data.shape.length === 1) return;
         const out = flags.out ?? join(folder.path, "samples", `seed-${seed}-encoded.png`);
         mkdirSync(dirname(out), { recursive: true });

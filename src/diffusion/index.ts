@@ -88,7 +88,7 @@ export {
   type ObjectiveSpec,
   objective,
 } from "./objective.ts";
-export { type DiscreteOu, discreteOu } from "./ou.ts";
+export { type DiscreteOu, discreteOu, type OuMixing, ouMixing, ouStartError, type StartError } from "./ou.ts";
 export { type ForwardStep, type Path, type PathSpec, path } from "./path.ts";
 export {
   type Precondition,

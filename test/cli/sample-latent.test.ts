@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import sharp from "sharp";
 import { samplingFlags, samplingOf } from "../../src/cli/sampling-flags.ts";
 import { settingsOf } from "../../src/cli/sweep.ts";
+import { readNpy } from "../../src/data/files/index.ts";
 import { preset } from "../../src/recipe/index.ts";
 import { inProcess, tinyRun } from "./command-line.ts";
 
@@ -32,6 +34,51 @@ test("data are turned into noise and back, nearly without loss", async () => {
   assert.equal(count, 6);
   assert.ok(rms <= most && most < 0.01, `rms ${rms}, most ${most}`);
   assert.ok(latentStd > 0.001 && latentStd < 100);
+});
+
+test("image files become latents, in their order", async () => {
+  const [images, run] = [join(folder, "images"), join(folder, "image-run")];
+  mkdirSync(images);
+  const files = await Promise.all(
+    [40, 120, 200].map(async (level, i) => {
+      const pixels = Uint8Array.from({ length: 8 * 8 * 3 }, (_, k) => (level + 5 * k) % 256);
+      const path = join(images, `${i}.png`);
+      await sharp(pixels, { raw: { width: 8, height: 8, channels: 3 } })
+        .png()
+        .toFile(path);
+      return path;
+    }),
+  );
+  const small = [
+    "model.network.modelChannels=8",
+    "model.network.channelMult=[1,2]",
+    "model.network.attentionResolutions=[4]",
+    "model.conditional=false",
+    "training.batch=3",
+    "data.channels=1",
+    "data.size=8",
+  ].flatMap((field) => ["--set", field]);
+  const made = await inProcess(["train", "edm", "--data", images, ...small, "--duration", "6", "--out", run]);
+  assert.equal(made.code, 0, made.stderr);
+  const [latents, one] = [join(folder, "latents.npy"), join(folder, "one.npy")];
+  const out = ["--out", join(folder, "pairs.png")];
+  const { code, stdout, stderr } = await inProcess(["sample", run, "--encode", images, "--latents", latents, ...out]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^3 examples to noise and back/);
+  const whole = await readNpy(latents);
+  assert.deepEqual(whole.dims, [3, 1, 8, 8]);
+  const single = await inProcess(["sample", run, "--encode", files[2], "--encode", files[0], "--latents", one, ...out]);
+  assert.equal(single.code, 0, single.stderr);
+  const some = await readNpy(one);
+  assert.deepEqual(some.dims, [2, 1, 8, 8]);
+  for (const [row, of] of [2, 0].entries())
+    for (let i = 0; i < 64; i++) {
+      const [a, b] = [Number(some.values[row * 64 + i]), Number(whole.values[of * 64 + i])];
+      assert.ok(Math.abs(a - b) < 0.02 * (1 + Math.abs(b)), `${a}, ${b}`);
+    }
+  const missing = await inProcess(["sample", run, "--encode", join(folder, "none.png")]);
+  assert.equal(missing.code, 2);
+  assert.match(missing.stderr, /none.png: there is no such file/);
 });
 
 test("a sweep draws under every setting and counts evaluations", async () => {

@@ -44,6 +44,25 @@ export async function* imageFolder(path: string, { cache, split, ...requested }:
   return yield* imageSet(collection, requested, cache);
 }
 
+/** Image files by their paths, in the order given, without labels. */
+export async function* imageFiles(paths: readonly string[], { cache, ...requested }: FolderOptions): Loading {
+  const where = paths.join(", ");
+  const missing = (await Promise.all(paths.map((path) => stat(path).catch(() => undefined)))).findIndex(
+    (s) => !s?.isFile(),
+  );
+  if (missing >= 0) throw new ConfigError(`${paths[missing]}: there is no such file.`);
+  const collection = {
+    where,
+    name: paths.length === 1 ? basename(paths[0]) : `${paths.length} files`,
+    files: paths,
+    ignored: [],
+    fingerprint: yield* fingerprintOf("", paths),
+    open: (i: number) => paths[i],
+    labels: () => Promise.resolve(undefined),
+  };
+  return yield* imageSet(collection, { ...requested, labels: "none" }, cache);
+}
+
 /** The folder itself, or its sub-folder for the split if it has such. */
 async function splitFolder(path: string, split: Split | undefined): Promise<string> {
   const root = await realpath(path);

@@ -11,10 +11,12 @@ export {
   type StatisticsLayout,
   type StoredImages,
 } from "./feature-statistics.ts";
+export { imageFiles } from "./folder.ts";
 export { type Format, fileFormats, folderFormats } from "./formats.ts";
 export { type Crop, crops, type Filter, filters } from "./framing.ts";
 export { type Idx, parseIdx, readIdx } from "./idx.ts";
 export type { Split } from "./idx-dataset.ts";
+export { isImage } from "./images.ts";
 export { type Inspection, inspect, type Recommendation, recommend } from "./inspect.ts";
 export type { LabelSource } from "./labels.ts";
 export { loadDataset, sources } from "./load.ts";
