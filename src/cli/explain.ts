@@ -108,7 +108,7 @@ export const explain = command({
 });
 
 /** Whom a run learned from, if `name` is a student's run, or the recipe.json in it. */
-function lineageOf(name: string): string | undefined {
+export function lineageOf(name: string): string | undefined {
   const path = basename(name) === "recipe.json" ? dirname(name) : name;
   if (!RunFolder.exists(path)) return undefined;
   const { teacher } = RunFolder.open(path).describe();

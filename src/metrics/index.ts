@@ -9,6 +9,8 @@ export {
   bootstrap,
   type Interval,
   type IntervalOptions,
+  type MetricDifference,
+  metricDifference,
   type Repetitions,
   repetitions,
 } from "./intervals.ts";

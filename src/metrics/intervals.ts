@@ -36,6 +36,56 @@ export function repetitions(values: ArrayLike<number>, { level = 0.95 }: Interva
   return { count, mean, std, standardError, minimum, low: mean - half, high: mean + half };
 }
 
+/** How far a metric of one model lies from that of another. */
+export interface MetricDifference extends Interval {
+  /** Mean of the second minus mean of the first. */
+  readonly mean: number;
+  /** Two-sided: how likely so large a difference is where there is none. */
+  readonly p: number;
+  /** Whether repetitions were taken in pairs. */
+  readonly paired: boolean;
+}
+
+/**
+ * Student's test of a difference of means, of at least two repetitions each. `paired` takes the i-th of both together, as
+ * they should be where they share a seed: what it does to both cancels. Otherwise Welch's (1947), of unequal variances,
+ * with its degrees of freedom rounded down, which makes the interval a little too long.
+ */
+export function metricDifference(
+  first: ArrayLike<number>,
+  second: ArrayLike<number>,
+  { paired, level = 0.95 }: IntervalOptions & { readonly paired: boolean },
+): MetricDifference {
+  const where = "metricDifference";
+  for (const { length } of [first, second]) checkInteger(where, "the number of values", length, 2);
+  checkLevel(where, level);
+  if (paired && first.length !== second.length)
+    throw new ConfigError(`${where}: ${first.length} and ${second.length} values make no pairs (as many of both).`);
+  const { mean, variance, nu } = paired ? ofPairs(first, second) : ofMeans(first, second);
+  const error = Math.sqrt(variance);
+  const half = error === 0 ? 0 : studentQuantile(level, nu) * error;
+  const p = error > 0 ? 1 - studentWithin(Math.abs(mean) / error, nu) : mean === 0 ? 1 : 0;
+  return { mean, low: mean - half, high: mean + half, p: Math.max(0, p), paired };
+}
+
+function ofPairs(first: ArrayLike<number>, second: ArrayLike<number>) {
+  const { mean, std } = spread(
+    "metricDifference",
+    Array.from(second, (value, i) => value - first[i]),
+  );
+  return { mean, variance: std ** 2 / first.length, nu: first.length - 1 };
+}
+
+function ofMeans(first: ArrayLike<number>, second: ArrayLike<number>) {
+  const [a, b] = [first, second].map((values) => {
+    const { mean, std } = spread("metricDifference", values);
+    return { mean, variance: std ** 2 / values.length, nu: values.length - 1 };
+  });
+  const variance = a.variance + b.variance;
+  const nu = variance === 0 ? 1 : variance ** 2 / (a.variance ** 2 / a.nu + b.variance ** 2 / b.nu);
+  return { mean: b.mean - a.mean, variance, nu: Math.max(1, Math.floor(nu + 1e-9)) };
+}
+
 export interface BootstrapOptions extends IntervalOptions {
   /** Where randomness comes from. */
   readonly uniform: Uniform;

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { differences } from "../../src/cli/compare/differences.ts";
+import { describeTest, pairTests } from "../../src/cli/compare/tests.ts";
 import { preset, setField } from "../../src/recipe/index.ts";
+import type { Evaluation } from "../../src/runs/index.ts";
 import { inProcess, tinyRun } from "./command-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ornstein-compare-"));
@@ -39,7 +41,12 @@ test("the page has everything in itself", async () => {
   const { code, stdout, stderr } = await inProcess(["compare", at("narrow & dark"), at("wide"), "--out", out]);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /1 fields of the recipes differ[\s\S]*model\.network\.width {2}8 {2}\| {2}16/);
+  assert.match(
+    stdout,
+    /wide against narrow & dark: [+−]?[\d.]+ ± [\d.]+, p [=<] [\d.e-]+, paired: (better|worse|no difference shown)/,
+  );
   const html = readFileSync(out, "utf8");
+  assert.match(html, /<h2>Differences<\/h2>/);
   for (const pattern of [
     /narrow &#38; dark/,
     /model\.network\.width/,
@@ -53,6 +60,23 @@ test("the page has everything in itself", async () => {
   // Every tag that is opened is closed.
   for (const tag of ["section", "table", "figure", "svg", "div", "tr", "td"])
     assert.equal(html.split(`<${tag}`).length - 1, html.split(`</${tag}>`).length - 1, tag);
+});
+
+test("runs are tested in pairs where their seeds agree, and not where they cannot be compared", () => {
+  const evaluation = (seeds: readonly number[], values: readonly number[], n = 20) =>
+    ({
+      protocol: { n, seeds, features: { hash: "f" }, reference: { hash: "r" }, rounding: "edm" },
+      measurements: [{ name: "fd", better: "lower", values }],
+    }) as unknown as Evaluation;
+  const of = (...all: Evaluation[]) => pairTests(all.map((one) => ({ evaluations: [one] })));
+  const [same] = of(evaluation([0, 1, 2], [10, 20, 30]), evaluation([0, 1, 2], [9, 19.1, 28.9]));
+  assert.ok(same.paired && same.high < 0 && same.p < 0.01);
+  assert.match(describeTest(same), /^−1\.00 ± 0\.25, p = 0\.0033, paired: better$/);
+  const [other] = of(evaluation([0, 1, 2], [10, 20, 30]), evaluation([3, 4, 5], [9, 19.1, 28.9]));
+  assert.ok(!other.paired && other.low < 0 && other.high > 0);
+  assert.match(describeTest(other), /no difference shown$/);
+  assert.deepEqual(of(evaluation([0, 1], [1, 2]), evaluation([0, 1], [1, 2], 30)), []);
+  assert.deepEqual(of(evaluation([0], [1]), evaluation([0], [2])), []);
 });
 
 test("one run, no run, or another ending are mistakes", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError } from "../../src/errors/index.ts";
-import { bootstrap, repetitions } from "../../src/metrics/index.ts";
+import { bootstrap, metricDifference, repetitions } from "../../src/metrics/index.ts";
 import { near, normals, uniforms } from "./draws.ts";
 
 test("Student's quantiles are those of the tables", () => {
@@ -58,4 +58,16 @@ test("impossible requests are refused", () => {
   const uniform = uniforms(1);
   assert.throws(() => bootstrap(0, () => 0, { uniform }), ConfigError);
   assert.throws(() => bootstrap(3, () => Number.NaN, { uniform }), ConfigError);
+});
+
+test("differences of means: Welch's test of equal spreads is Student's, pairs cancel what they share", () => {
+  const { mean, p, low, high, paired } = metricDifference([1, 2, 3], [2, 3, 4], { paired: false });
+  // t = √1.5 with four degrees of freedom.
+  assert.ok(mean === 1 && !paired && Math.abs(p - 0.28786) < 1e-4, String(p));
+  assert.ok(Math.abs((high - low) / 2 - 2.776445 * Math.sqrt(2 / 3)) < 1e-5);
+  const pairs = metricDifference([1, 20, 300], [2, 21, 301], { paired: true });
+  assert.deepEqual(pairs, { mean: 1, low: 1, high: 1, p: 0, paired: true });
+  assert.equal(metricDifference([1, 2], [1, 2], { paired: true }).p, 1);
+  assert.throws(() => metricDifference([1, 2], [1, 2, 3], { paired: true }), ConfigError);
+  assert.throws(() => metricDifference([1], [1, 2], { paired: false }), ConfigError);
 });

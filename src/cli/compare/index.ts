@@ -8,8 +8,10 @@ import { RunFolder, readEvaluations, writeAtomic } from "../../runs/index.ts";
 import { networkOf } from "../../training/index.ts";
 import { command } from "../command.ts";
 import { describeEvaluation } from "../evaluation-text.ts";
+import { lineageOf } from "../explain.ts";
 import { differences } from "./differences.ts";
 import { type ComparedRun, page } from "./page.ts";
+import { describeTest, pairTests } from "./tests.ts";
 
 export const compare = command({
   name: "compare",
@@ -27,19 +29,24 @@ export const compare = command({
     const names = distinct(paths);
     const runs = folders.map((folder, i) => comparedRun(folder, names[i]));
     const { differ, same } = differences(folders.map((folder) => folder.describe().recipe));
-    writeAtomic(out, [page({ runs, differ, same })]);
+    const tests = pairTests(runs);
+    writeAtomic(out, [page({ runs, differ, same, tests })]);
 
     const width = Math.max(5, ...differ.map(({ path }) => path.length));
     terminal.print(`${differ.length} fields of the recipes differ, ${same} are equal.`);
     for (const { path, values } of differ)
       terminal.print(`  ${path.padEnd(width)}  ${values.map((value) => value ?? "–").join("  |  ")}`);
-    for (const { name, evaluations } of runs) {
+    for (const { name, evaluations, lineage } of runs) {
       terminal.print(`${name}:${evaluations.length === 0 ? ` not evaluated; ornstein eval does` : ""}`);
+      if (lineage) terminal.print(`  ${lineage}`);
       const [latest] = evaluations.slice(-1);
       if (latest) for (const line of describeEvaluation(latest)) terminal.print(`  ${line}`);
     }
+    for (const test of tests)
+      terminal.print(`${test.metric}: ${names[test.second]} against ${names[test.first]}: ${describeTest(test)}`);
     terminal.print(`Page: ${out}`);
-    terminal.record({ out, runs: names, differ, same });
+    const lineages = Object.fromEntries(runs.flatMap(({ name, lineage }) => (lineage ? [[name, lineage]] : [])));
+    terminal.record({ out, runs: names, differ, same, tests, lineages });
   },
 });
 
@@ -47,6 +54,7 @@ function comparedRun(folder: RunFolder, name: string): ComparedRun {
   const { recipe, data } = folder.describe();
   const step = folder.checkpoints().at(-1) ?? 0;
   const sheet = latestSheet(folder);
+  const lineage = lineageOf(folder.path);
   return {
     name,
     step,
@@ -56,6 +64,7 @@ function comparedRun(folder: RunFolder, name: string): ComparedRun {
     stats: folder.stats(),
     evaluations: readEvaluations(join(folder.path, "eval.jsonl")),
     ...(sheet && { sheet }),
+    ...(lineage && { lineage }),
   };
 }
 

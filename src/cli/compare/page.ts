@@ -5,6 +5,7 @@ import { describeSubject } from "../evaluation-text.ts";
 import { amount } from "../terminal.ts";
 import type { Difference } from "./differences.ts";
 import { type Bar, escaped, intervals, lines } from "./plot.ts";
+import { describeTest, type PairTest } from "./tests.ts";
 
 /** A run, as far as the page shows it. */
 export interface ComparedRun {
@@ -15,6 +16,8 @@ export interface ComparedRun {
   readonly data: string;
   readonly stats: readonly StatsLine[];
   readonly evaluations: readonly Evaluation[];
+  /** Of whom it is a student, in words. */
+  readonly lineage?: string;
   /** The latest sheet of samples, a PNG, and how many images had been seen. */
   readonly sheet?: { readonly png: Uint8Array; readonly images: number };
 }
@@ -23,10 +26,11 @@ export interface Comparison {
   readonly runs: readonly ComparedRun[];
   readonly differ: readonly Difference[];
   readonly same: number;
+  readonly tests: readonly PairTest[];
 }
 
 /** The page. */
-export function page({ runs, differ, same }: Comparison): string {
+export function page({ runs, differ, same, tests }: Comparison): string {
   const title = runs.map(({ name }) => name).join(" and ");
   return `<!doctype html>
 <html lang="en">
@@ -41,6 +45,7 @@ ${summary(runs)}
 ${recipes(runs, differ, same)}
 ${curves(runs)}
 ${metrics(runs)}
+${pairs(runs, tests)}
 ${sheets(runs)}
 <footer>Written by <code>ornstein compare</code>. Intervals are Student's, at 95 %, over seeds: they are about the sampling, not about training again.</footer>
 </main>
@@ -64,7 +69,7 @@ function summary(runs: readonly ComparedRun[]): string {
   const tail = ({ stats }: ComparedRun) => stats.slice(-Math.max(1, Math.floor(stats.length / 20)));
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const rows = runs.map((run, i) => [
-    `${key(i)}${escaped(run.name)}`,
+    `${key(i)}${escaped(run.name)}${run.lineage ? `<small>${escaped(run.lineage)}</small>` : ""}`,
     escaped(run.data),
     amount(run.parameters),
     amount(run.images),
@@ -194,6 +199,21 @@ function metrics(runs: readonly ComparedRun[]): string {
     "Metrics",
     `${warning}${table(head, rows, "numbers")}${overTraining(runs, names)}${legend(runs)}<div class="plots small">${figures.join("")}</div>`,
     "Mean and half of the 95 % interval over seeds. Arrows say which way is better.",
+  );
+}
+
+/** Metrics of every two runs, tested. */
+function pairs(runs: readonly ComparedRun[], tests: readonly PairTest[]): string {
+  if (tests.length === 0) return "";
+  const rows = tests.map((test) => [
+    escaped(test.metric),
+    ...[test.second, test.first].map((i) => `${key(i)}${escaped(runs[i].name)}`),
+    escaped(describeTest(test)),
+  ]);
+  return section(
+    "Differences",
+    table(["metric", "run", "against", "difference"], rows),
+    "Of the latest evaluations: mean difference and half of its 95 % interval over seeds, in pairs where both runs have the same seeds, else Welch’s. p is not corrected for the number of tests.",
   );
 }
 
