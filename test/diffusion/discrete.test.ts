@@ -19,6 +19,7 @@ const examples: readonly DiscreteSpec[] = [
   { type: "cosine", steps: 30 },
   { type: "sigmoid", steps: 40 },
   { type: "betas", betas: [0.1, 0.2, 0.3] },
+  { type: "levels", sigmas: [0.05, 0.4, 3] },
 ];
 
 test("every discrete process has an example", () => {
@@ -55,6 +56,7 @@ test("betas outside (0, 1) are refused, with the remedy", () => {
   assert.ok(discreteSchedule({ type: "linear-scaled", steps: 21 }).alphasCumprod[20] > 0);
   assert.throws(() => discreteSchedule({ type: "betas", betas: [0.1, 1, 0.2] }), ConfigError);
   assert.throws(() => discreteSchedule({ type: "betas", betas: [] }), ConfigError);
+  assert.throws(() => discreteSchedule({ type: "levels", sigmas: [1, 0.5] }), /must be finite and rise/);
   assert.throws(() => discreteSchedule({ type: "cosine", steps: 0.5 }), ConfigError);
   assert.throws(() => discreteSchedule({ type: "cosin" } as unknown as DiscreteSpec), /Did you mean "cosine"/);
 });
