@@ -89,12 +89,20 @@ export interface ScatterOptions {
   readonly side?: number;
 }
 
-/** Draws points as a scatter plot, one dot each, and writes the PNG. Points that are not finite are left out. */
+/** From so many numbers on a point is taken for a signal. */
+const leastSignal = 8;
+const mostSignals = 32;
+
+/**
+ * Draws points as a scatter plot, one dot each, and writes the PNG; points of eight numbers or more as curves, the first
+ * 32 of them, each number a step to the right. Points that are not finite are left out.
+ */
 export async function writeScatter(
   path: string,
   points: ArrayLike<number>,
   { dims = 2, side = 512 }: ScatterOptions = {},
 ): Promise<void> {
+  if (dims >= leastSignal) return writeCurves(path, points, dims, side);
   const shown = Array.from({ length: Math.floor(points.length / dims) }, (_, i) => [
     points[i * dims],
     dims > 1 ? points[i * dims + 1] : 0,
@@ -103,5 +111,20 @@ export async function writeScatter(
   const place = (value: number) => (((value / extent) * 0.48 + 0.5) * side).toFixed(1);
   const dots = shown.map(([x, y]) => `<circle cx="${place(x)}" cy="${place(-y)}" r="1.2"/>`);
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${side}" height="${side}"><rect width="100%" height="100%" fill="#fff"/><g fill="#1f5fa8" fill-opacity="0.5">${dots.join("")}</g></svg>`;
+  writeAtomic(path, [await sharp(Buffer.from(svg)).png().toBuffer()]);
+}
+
+async function writeCurves(path: string, points: ArrayLike<number>, dims: number, side: number): Promise<void> {
+  const count = Math.min(mostSignals, Math.floor(points.length / dims));
+  const signals = Array.from({ length: count }, (_, i) =>
+    Array.from({ length: dims }, (_, k) => points[i * dims + k]),
+  ).filter((signal) => signal.every(Number.isFinite));
+  const extent = signals.flat().reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
+  const x = (k: number) => ((0.02 + (0.96 * k) / (dims - 1)) * side).toFixed(1);
+  const y = (value: number) => ((0.5 - (0.48 * value) / extent) * side).toFixed(1);
+  const curves = signals.map(
+    (signal) => `<polyline points="${signal.map((value, k) => `${x(k)},${y(value)}`).join(" ")}"/>`,
+  );
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${side}" height="${side}"><rect width="100%" height="100%" fill="#fff"/><g fill="none" stroke="#1f5fa8" stroke-opacity="0.5">${curves.join("")}</g></svg>`;
   writeAtomic(path, [await sharp(Buffer.from(svg)).png().toBuffer()]);
 }
