@@ -1,4 +1,5 @@
 /** Image files as planes of bytes, by sharp. It is loaded when first needed, because most data sets need no decoder. */
+import { closeSync, openSync, readSync } from "node:fs";
 import { ConfigError } from "../../errors/index.ts";
 import { type Crop, type Filter, framedIn, type Planes } from "./framing.ts";
 
@@ -51,8 +52,40 @@ async function open(input: string | Uint8Array, density?: number) {
   return sharp(input, { limitInputPixels, failOn: "error", autoOrient: true, ...(density && { density }) });
 }
 
+/** How files of pixels begin: PNG, JPEG, WebP, GIF, TIFF in either byte order. */
+const beginnings = ["\x89PNG", "\xff\xd8", "RIFF", "GIF8", "II", "MM"];
+
+function hasPixels(input: string | Uint8Array): boolean {
+  const head = Buffer.alloc(4);
+  if (typeof input === "string") {
+    const file = openSync(input, "r");
+    try {
+      readSync(file, head, 0, 4, 0);
+    } finally {
+      closeSync(file);
+    }
+  } else head.set(input.subarray(0, 4));
+  const text = head.toString("latin1");
+  return beginnings.some((beginning) => text.startsWith(beginning));
+}
+
+let lastDrawing: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs work on a file. What may be a drawing waits for its turn: the decoder of drawings corrupts memory where two broken
+ * ones are read at once.
+ */
+async function inTurn<T>(input: string | Uint8Array, work: () => Promise<T>): Promise<T> {
+  if (hasPixels(input)) return work();
+  const mine = lastDrawing.then(work);
+  lastDrawing = mine.catch(() => {});
+  return mine;
+}
+
 /** Reads no more than the header of a file, or of its bytes; what is no image, or too large a one, throws. */
-export async function readHeader(input: string | Uint8Array): Promise<RasterHeader> {
+export const readHeader = (input: string | Uint8Array): Promise<RasterHeader> => inTurn(input, () => header(input));
+
+async function header(input: string | Uint8Array): Promise<RasterHeader> {
   const { format, autoOrient, space, depth, hasAlpha } = await (await open(input)).metadata();
   if (!formats.includes(format)) throw new ConfigError(`it is ${format} (one of ${formats.join(", ")})`);
   const { width, height } = autoOrient;
@@ -67,7 +100,10 @@ export async function readHeader(input: string | Uint8Array): Promise<RasterHead
  * transparent becomes white where opacity is no channel; colours are never multiplied by it. Only the first frame of a
  * film is read; drawings are drawn at the size.
  */
-export async function readImage(input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array | Float32Array> {
+export const readImage = (input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array | Float32Array> =>
+  inTurn(input, () => inFrame(input, shape));
+
+async function inFrame(input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array | Float32Array> {
   const { deep = false, crop = "centre", filter = "lanczos3" } = shape;
   const image = await open(input, await densityOf(input, shape));
   // The decoder's own resampling is the fastest: it reads large JPEGs at a fraction of their size.

@@ -275,6 +275,14 @@ test("mutated images never do worse than be left out", async () => {
   assert.ok(set.size > 1 && set.report.skipped.length > 20);
 });
 
+test("many broken drawings at once are left out like others", async () => {
+  const broken = (i: number) => svg.slice(0, 20 + (i % (svg.length - 20))).replace("rect", i % 3 === 0 ? "&" : "rect");
+  const files = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`${i}.svg`, broken(i)]));
+  const set = await load(folderOf({ ...files, "good.svg": svg }), { size: 8 });
+  assert.equal(set.size + set.report.skipped.length, 601);
+  assert.ok(set.size >= 1 && set.report.skipped.length > 300);
+});
+
 test("nothing to read is refused with what was found instead", async () => {
   await assert.rejects(load(folderOf()), refused(/holds no images: it is empty/));
   await assert.rejects(
