@@ -3,6 +3,7 @@
  * NumPy arrays, and refuses the rest: nothing that a file names is ever imported or called. Protocols 0 to 5.
  */
 import { ConfigError } from "../../errors/index.ts";
+import { latin1, textOrBytes, unescaped, utf8 } from "./pickle-text.ts";
 
 /** A NumPy array whose numbers are bytes. */
 export interface PickledBytes {
@@ -394,15 +395,3 @@ export function bytesArray(value: Pickled | undefined): PickledBytes | undefined
   const { dims, bytes } = value;
   return dims.reduce((product, size) => product * size, 1) === bytes.length ? { dims, bytes } : undefined;
 }
-
-/** Short printable strings are text; what is long or has other bytes stays bytes. */
-function textOrBytes(bytes: Uint8Array): string | Uint8Array {
-  return bytes.length <= 256 && bytes.every((byte) => byte >= 32 && byte < 127) ? latin1(bytes) : bytes;
-}
-
-/** Python's raw-unicode-escape. */
-const unescaped = (text: string) =>
-  text.replace(/\\u([0-9a-fA-F]{4})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
-const decoder = new TextDecoder();
-const utf8 = (bytes: Uint8Array) => decoder.decode(bytes);
-const latin1 = (bytes: Uint8Array) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
