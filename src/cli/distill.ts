@@ -7,9 +7,11 @@ import {
   consistencyStudent,
   type DataFacts,
   defineRecipe,
+  guidedStudent,
   measureSpeed,
   type Recipe,
   type StudentLoss,
+  type StudentTraining,
   samplingPlan,
   studentLevels,
   studentLosses,
@@ -41,8 +43,7 @@ export interface DistillPlan {
 }
 
 /** The folder of a phase. */
-export const phasePath = (out: string, { sampling }: Recipe): string =>
-  join(out, sampling.sampler === "consistency" ? "consistency" : `steps-${sampling.steps}`);
+export const phasePath = (out: string, phase: Recipe): string => join(out, nameOf(phase, "steps-"));
 
 const methods = ["progressive", "consistency"] as const;
 
@@ -53,6 +54,7 @@ export const distill = command({
   examples: [
     "distill runs/quickstart --to 4",
     "distill runs/mnist --from 64 --to 1 --duration 20k,20k,40k --guidance 1.5",
+    "distill runs/mnist --from 16 --guidance 1..4",
     "distill runs/mnist --from 32 --to 1 --factor 32",
     "distill runs/mnist --method consistency --duration 5m",
     "distill --resume --out runs/mnist-distilled",
@@ -77,9 +79,9 @@ export const distill = command({
       help: "The teacher's noise levels: cosine (the default), own, or as for sample (progressive)",
     },
     guidance: {
-      type: "number",
-      min: 0,
-      help: "Guidance of the first teacher, built into the students; its recipe's if left out",
+      type: "string",
+      value: "W|LOW..HIGH",
+      help: "Guidance of the first teacher, built into the students; its recipe's if left out; 1..4: they are told its weight",
     },
     duration: {
       type: "string",
@@ -134,10 +136,12 @@ export const distill = command({
     const teacher = RunFolder.open(path);
     const { recipe, data } = teacher.describe();
     teacher.load(whichCheckpoint(flags.checkpoint));
+    const guidance = flags.guidance === undefined ? undefined : readGuidance(flags.guidance);
+    const given = { ...flags, guidance };
     const phases =
       flags.method === "consistency"
-        ? [await consistencyPhase(recipe, data, flags, compileOptions, terminal)]
-        : await phasesOf(recipe, data, progressiveOptions(flags), compileOptions, terminal);
+        ? [await consistencyPhase(recipe, data, given, compileOptions, terminal)]
+        : await phasesOf(recipe, data, progressiveOptions(given), compileOptions, terminal);
     for (const phase of phases) samplingPlan(phase);
     if (flags.dryRun) {
       for (const phase of phases) {
@@ -177,6 +181,10 @@ async function consistencyPhase(
   const extra = factor !== undefined ? "--factor" : grid !== undefined ? "--grid" : undefined;
   if (extra !== undefined)
     throw new ConfigError(`distill: ${extra}: is of progressive distillation only. Leave it out.`);
+  if (typeof flags.guidance === "object")
+    throw new ConfigError(
+      "distill: --guidance: a range is of progressive distillation; its first stage, guided, can teach a consistency model.",
+    );
   const metric = consistencyMetrics.find((name) => name === loss);
   if (!metric)
     throw new ConfigError(
@@ -213,7 +221,8 @@ export interface PhaseOptions {
   readonly to: number;
   readonly factor: number;
   readonly grid: string;
-  readonly guidance?: number | undefined;
+  /** A weight, or a range of those that the students are told. */
+  readonly guidance?: number | readonly [low: number, high: number] | undefined;
   readonly duration?: string | undefined;
   readonly learningRate?: number | undefined;
   readonly loss: StudentLoss;
@@ -229,7 +238,7 @@ export async function phasesOf(
   compileOptions: CompileOptions,
   terminal: Pick<Terminal, "say">,
 ): Promise<Recipe[]> {
-  const { from, to, factor } = options;
+  const { from, to, factor, guidance } = options;
   const start = teacherLevels(teacher, from, gridOf(teacher, options));
   const steps: number[] = [];
   for (let count = start.length / factor; count >= to; count /= factor) steps.push(count);
@@ -239,38 +248,57 @@ export async function phasesOf(
     );
   const durations = options.duration?.split(",").map(readDuration);
   const phases: Recipe[] = [];
-  let learnt: Recipe = teacher;
-  let levels: readonly number[] = start;
-  for (const [i, count] of steps.entries()) {
-    const lasts = durations?.[Math.min(i, durations.length - 1)];
+  /** Adds a phase, as long as it shall be. */
+  const add = async (make: (training: StudentTraining) => Recipe) => {
+    const lasts = durations?.[Math.min(phases.length, durations.length - 1)];
     const request = {
-      steps: count,
-      levels,
-      ...(i === 0 && { guidance: options.guidance ?? guidanceOf(teacher) }),
       images: lasts?.images ?? Math.ceil(teacher.training.images / 4),
       learningRate: options.learningRate ?? teacher.training.learningRate.peak / 4,
-      loss: options.loss,
       ...(options.batch !== undefined && { batch: options.batch }),
       ...(options.seed !== undefined && { seed: options.seed }),
     };
-    let phase = defineRecipe(studentRecipe(learnt, facts, request), `distill: ${count} steps`);
+    let phase = defineRecipe(make(request), "distill");
     if (lasts?.seconds !== undefined) {
       const { batch } = phase.training;
       const updates = await updatesIn(lasts.seconds, phase, facts, compileOptions);
-      terminal.say(`${count} steps: ${updates} updates of ${batch} images in ${duration(lasts.seconds)}`);
-      phase = defineRecipe(studentRecipe(learnt, facts, { ...request, images: updates * batch }), `distill`);
+      terminal.say(
+        `${nameOf(phase, "", " steps")}: ${updates} updates of ${batch} images in ${duration(lasts.seconds)}`,
+      );
+      phase = defineRecipe(make({ ...request, images: updates * batch }), "distill");
     }
     phases.push(phase);
-    learnt = phase;
-    levels = studentLevels(phase) ?? levels;
+    return phase;
+  };
+  let learnt: Recipe = teacher;
+  if (typeof guidance === "object")
+    learnt = await add((training) => guidedStudent(teacher, { ...training, range: guidance }));
+  const first = typeof guidance === "number" ? guidance : guidanceOf(learnt);
+  let levels: readonly number[] = start;
+  for (const [i, count] of steps.entries()) {
+    const from = learnt;
+    const request = { steps: count, levels, loss: options.loss, ...(i === 0 && { guidance: first }) };
+    learnt = await add((training) => studentRecipe(from, facts, { ...training, ...request }));
+    levels = studentLevels(learnt) ?? levels;
   }
   return phases;
 }
 
-const nameOf = ({ sampling: { sampler, steps } }: Recipe) =>
-  sampler === "consistency" ? "consistency model" : `${steps} steps`;
+function nameOf({ training: { target }, sampling: { steps } }: Recipe, before = "", after = ""): string {
+  if (target?.type === "guided") return "guided";
+  return target?.type === "consistency-distillation" ? "consistency" : `${before}${steps}${after}`;
+}
 
-const guidanceOf = ({ sampling }: Recipe) => sampling.guidance ?? 1;
+const guidanceOf = ({ model, sampling }: Recipe) => (model.guidance ? 1 : (sampling.guidance ?? 1));
+
+/** A weight of guidance, or the range of those that the student shall be told: `1..4`. */
+function readGuidance(text: string): number | readonly [number, number] {
+  const [low, high = low] = text.split("..").map((part) => (part === "" ? Number.NaN : Number(part)));
+  if (!(low >= 0 && (high === low ? !text.includes("..") : low <= 1 && high >= 1 && high < Infinity && low < high)))
+    throw new ConfigError(
+      `distill: --guidance: must be a weight such as 1.5, or a range that holds 1, such as 1..4; got ${text}.`,
+    );
+  return high === low ? low : [low, high];
+}
 
 /** The teacher's grid: its own, one of sample's, or equal steps of the cosine schedule's time between its usual ends. */
 function gridOf(teacher: Recipe, { grid, from = 64 }: PhaseOptions): Recipe["sampling"]["grid"] {
@@ -325,14 +353,14 @@ export async function carryOut(
       : createStudentRun(path, phase, from, i === 0 ? choice : {});
     if (!folder.isComplete()) {
       const started = performance.now();
-      terminal.say(`Phase ${i + 1} of ${phases.length}: ${nameOf(phase)}`);
+      terminal.say(`Phase ${i + 1} of ${phases.length}: ${nameOf(phase, "", " steps")}`);
       const { why } = await follow(folder, dataset, terminal, { ...options, part: `of phase ${i + 1}` });
       if (why === "signal") {
         terminal.say(`Stopped; continue with: ornstein distill --resume --out ${out}`);
         return undefined;
       }
       const seconds = (performance.now() - started) / 1000;
-      terminal.print(`${nameOf(phase).padStart(10)}  ${duration(seconds).padStart(8)}  ${folder.path}`);
+      terminal.print(`${nameOf(phase, "", " steps").padStart(11)}  ${duration(seconds).padStart(8)}  ${folder.path}`);
       terminal.record({ type: "phase", steps: phase.sampling.steps, seconds, run: folder.path });
     }
     from = folder;

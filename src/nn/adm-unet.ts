@@ -9,6 +9,7 @@ import { defaultInit, type LayerInit } from "./init.ts";
 import { conv, linear, norm } from "./layers.ts";
 import type { Network, NetworkInputs } from "./network.ts";
 import type { Scope } from "./scope.ts";
+import { toldGuidance } from "./told-guidance.ts";
 
 /** What the U-Net and the encoder have in common. */
 export interface AdmOptions {
@@ -82,12 +83,13 @@ export function admParts(where: string, x: Expr, options: AdmOptions): AdmParts 
 /** silu(W₁ silu(W₀ e) + label): every block begins with the silu, so it is taken once. */
 export function admEmbedding(
   s: Scope,
-  { noise, labels, augment }: NetworkInputs,
+  { noise, labels, augment, guidance }: NetworkInputs,
   { modelChannels = 192 }: AdmOptions,
 ): Expr {
   const width = 4 * modelChannels;
   let e = positionalEmbedding(noise, modelChannels);
   if (augment) e = e.add(linear(s.at("map_augment"), augment, modelChannels, { init: zero, bias: false }));
+  if (guidance) e = e.add(toldGuidance(s, guidance, modelChannels));
   e = linear(s.at("map_layer1"), linear(s.at("map_layer0"), e, width).silu(), width);
   if (labels)
     e = e.add(labels.matmul(s.at("map_label").param("weight", [labels.shape[1], width], { type: "normal", std: 1 })));

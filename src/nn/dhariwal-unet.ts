@@ -6,6 +6,7 @@ import { positionalEmbedding } from "./embeddings.ts";
 import type { LayerInit } from "./init.ts";
 import { conv, linear, norm } from "./layers.ts";
 import type { Network } from "./network.ts";
+import { toldGuidance } from "./told-guidance.ts";
 
 export interface DhariwalUNetConfig {
   readonly type: "dhariwal-unet";
@@ -36,7 +37,7 @@ export const headsOf = (channelsPerHead: number) => (channels: number) =>
   Math.max(Math.floor(channels / channelsPerHead), 1);
 
 /** F(x; c_noise) for images; the embedding is silu(W₁ silu(W₀ e) + label). */
-export const dhariwalUNet: Network<DhariwalUNetConfig> = (s, { x, noise, labels, augment }, config) => {
+export const dhariwalUNet: Network<DhariwalUNetConfig> = (s, { x, noise, labels, augment, guidance }, config) => {
   const { modelChannels = 192, channelMult = [1, 2, 3, 4], channelMultEmb = 4, numBlocks = 3 } = config;
   const { outChannels = x.shape[1], attentionResolutions = [32, 16, 8], channelsPerHead = 64, dropout = 0 } = config;
   counts("dhariwal-unet", { numBlocks, outChannels, channelMultEmb, channelsPerHead });
@@ -46,6 +47,7 @@ export const dhariwalUNet: Network<DhariwalUNetConfig> = (s, { x, noise, labels,
   const width = modelChannels * channelMultEmb;
   let e = positionalEmbedding(noise, modelChannels);
   if (augment) e = e.add(linear(s.at("map_augment"), augment, modelChannels, { init: zero, bias: false }));
+  if (guidance) e = e.add(toldGuidance(s, guidance, modelChannels));
   e = linear(s.at("map_layer0"), e, width, { init: layers }).silu();
   e = linear(s.at("map_layer1"), e, width, { init: layers });
   if (labels) {

@@ -8,6 +8,7 @@ import { defaultInit, type LayerInit } from "./init.ts";
 import { linear } from "./layers.ts";
 import type { Network, NetworkInputs } from "./network.ts";
 import type { Scope } from "./scope.ts";
+import { toldGuidance } from "./told-guidance.ts";
 
 export interface MlpConfig {
   readonly type: "mlp";
@@ -77,9 +78,10 @@ function projected(x: Expr, { features }: MlpConfig): Expr {
 }
 
 /** silu(W₁ silu(W₀ e)), e the embedded noise label plus what labels and augmentation add. */
-function embed(s: Scope, { noise, labels, augment }: NetworkInputs, config: MlpConfig, width: number): Expr {
+function embed(s: Scope, { noise, labels, augment, guidance }: NetworkInputs, config: MlpConfig, width: number): Expr {
   let e = embedNoise(noise, width, config.embedding ?? { type: "positional" });
   if (labels) e = e.add(linear(s.at("map_label"), labels.mul(Math.sqrt(labels.shape[1])), width));
   if (augment) e = e.add(linear(s.at("map_augment"), augment, width, { bias: false, init: defaultInit }));
+  if (guidance) e = e.add(toldGuidance(s, guidance, width));
   return linear(s.at("map_layer1"), linear(s.at("map_layer0"), e, width).silu(), width).silu();
 }

@@ -11,6 +11,8 @@ export interface NetworkInputs {
   readonly labels?: Expr;
   /** What augmentation did to each image [B, n]; zeros for none. Left out: not told. */
   readonly augment?: Expr;
+  /** The weight of classifier-free guidance that is asked for [B]. Left out: the network knows none. */
+  readonly guidance?: Expr;
 }
 
 export type Network<Config> = (s: Scope, inputs: NetworkInputs, config: Config) => Expr;

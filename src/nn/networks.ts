@@ -53,20 +53,22 @@ export interface BuildOptions extends ScopeOptions {
   readonly classes?: number;
   /** Numbers that tell what augmentation did; default 0, not told. */
   readonly augmentDim?: number;
+  /** The network is told the weight of guidance; default false. */
+  readonly guided?: boolean;
 }
 
 /** A network as a graph with named inputs. */
 export interface BuiltNetwork {
   /** Holds the parameters, and the noise inputs of dropout. */
   readonly scope: Scope;
-  /** Named "x", "noise", "labels" and "augment". */
+  /** Named "x", "noise", "labels", "augment" and "guidance". */
   readonly inputs: NetworkInputs;
   readonly output: Expr;
 }
 
 /** Builds the graph of a network for examples of one shape. */
 export function buildNetwork(config: NetworkConfig, options: BuildOptions): BuiltNetwork {
-  const { batch, shape, classes = 0, augmentDim = 0, ...scopeOptions } = options;
+  const { batch, shape, classes = 0, augmentDim = 0, guided = false, ...scopeOptions } = options;
   counts("network", { batch });
   counts("network", { classes, augmentDim }, 0);
   const scope = createScope(scopeOptions);
@@ -75,6 +77,7 @@ export function buildNetwork(config: NetworkConfig, options: BuildOptions): Buil
     noise: input("noise", [batch]),
     ...(classes > 0 && { labels: input("labels", [batch, classes]) }),
     ...(augmentDim > 0 && { augment: input("augment", [batch, augmentDim]) }),
+    ...(guided && { guidance: input("guidance", [batch]) }),
   };
   return { scope, inputs, output: network(scope, inputs, config) };
 }

@@ -11,6 +11,7 @@ import type { LayerInit } from "./init.ts";
 import { conv, linear, norm, resampled } from "./layers.ts";
 import type { Network, NetworkInputs } from "./network.ts";
 import type { Scope } from "./scope.ts";
+import { toldGuidance } from "./told-guidance.ts";
 
 export interface SongUNetConfig {
   readonly type: "song-unet";
@@ -179,7 +180,12 @@ export const songUNet: Network<SongUNetConfig> = (s, inputs, config) => {
 };
 
 /** silu(W₁ silu(W₀ e)), e the sines and cosines of the noise label plus what labels and augmentation add. */
-function embed(s: Scope, { noise, labels, augment }: NetworkInputs, config: SongUNetConfig, modelChannels: number) {
+function embed(
+  s: Scope,
+  { noise, labels, augment, guidance }: NetworkInputs,
+  config: SongUNetConfig,
+  modelChannels: number,
+) {
   const { embedding = { type: "positional" }, channelMultNoise = 1, channelMultEmb = 4 } = config;
   counts("song-unet", { channelMultNoise, channelMultEmb });
   const width = modelChannels * channelMultNoise;
@@ -188,6 +194,7 @@ function embed(s: Scope, { noise, labels, augment }: NetworkInputs, config: Song
   let e = concat([waves.slice(1, half, width), waves.slice(1, 0, half)], 1); // [sin | cos]
   if (labels) e = e.add(linear(s.at("map_label"), labels.mul(Math.sqrt(labels.shape[1])), width, { init: layers }));
   if (augment) e = e.add(linear(s.at("map_augment"), augment, width, { init: layers, bias: false }));
+  if (guidance) e = e.add(toldGuidance(s, guidance, width));
   const hidden = linear(s.at("map_layer0"), e, modelChannels * channelMultEmb, { init: layers }).silu();
   return linear(s.at("map_layer1"), hidden, modelChannels * channelMultEmb, { init: layers }).silu();
 }

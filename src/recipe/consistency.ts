@@ -12,14 +12,15 @@ import {
   type MovedTarget,
   type TargetMemory,
 } from "../training/index.ts";
+import { noisyRows, shiftTo, toldLabels } from "./moved-rows.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
-import { teacherGuidance } from "./student.ts";
+import { keptGuidance, type StudentTraining, studentData, studentTraining, teacherGuidance } from "./student.ts";
 import { usualLevels } from "./trained-levels.ts";
 
 /** The names of the metrics. */
 export const consistencyMetrics = ["l2", "pseudo-huber"] as const satisfies readonly ConsistencyMetric["type"][];
 
-export interface ConsistencyStudentOptions {
+export interface ConsistencyStudentOptions extends StudentTraining {
   /** Steps that it draws with unless told otherwise. */
   readonly steps: number;
   /** N, the noise levels that it learns at. */
@@ -27,12 +28,6 @@ export interface ConsistencyStudentOptions {
   readonly metric: ConsistencyMetric["type"];
   /** Guidance of the teacher that the student learns with it; none by default. */
   readonly guidance?: Recipe["sampling"]["guidance"];
-  /** Examples that it sees. */
-  readonly images: number;
-  /** The learning rate that it starts at; it falls in a straight line to 0. */
-  readonly learningRate: number;
-  readonly batch?: number;
-  readonly seed?: number;
 }
 
 /**
@@ -41,21 +36,17 @@ export interface ConsistencyStudentOptions {
  * @throws ConfigError for a teacher with another prediction than EDM's, or guidance that rescales.
  */
 export function consistencyStudent(teacher: Recipe, facts: DataFacts, options: ConsistencyStudentOptions): Recipe {
-  const { steps, scales, metric, images, learningRate } = options;
-  const { data, model, objective, training } = teacher;
+  const { steps, scales, metric } = options;
+  const { model, objective } = teacher;
   if (objective.prediction.type !== "edm")
     throw new ConfigError(
       `distill: --method consistency: the teacher's prediction is ${objective.prediction.type} (edm, whose network the student's boundary condition is made for). Take progressive.`,
     );
-  const guidance = teacherGuidance(options.guidance);
-  if (guidance && !model.conditional)
-    throw new ConfigError("distill: --guidance: the teacher was trained without labels. Leave it out.");
+  const guidance = teacherGuidance(teacher, options.guidance);
   const { sigmaMin, sigmaMax } = usualLevels(teacher);
-  const batch = options.batch ?? training.batch;
-  const { microBatch } = training;
   const { sigmaData } = objective.prediction;
   return {
-    data: { ...data, ...(data.augment && { augment: { ...data.augment, probability: 0 } }) },
+    data: studentData(teacher),
     model,
     objective: {
       prediction: {
@@ -70,27 +61,22 @@ export function consistencyStudent(teacher: Recipe, facts: DataFacts, options: C
       loss: { multiplier: { type: "uniform-x" } },
     },
     training: {
-      images,
-      batch,
-      ...(microBatch !== undefined && microBatch < batch && { microBatch }),
-      optimizer: { ...training.optimizer, ...(training.optimizer.weightDecay !== undefined && { weightDecay: 0 }) },
-      learningRate: { peak: learningRate, decay: { type: "linear", over: "images", to: images } },
-      ema: { type: "half-life", images: Math.max(1, Math.round(images / 50)) },
-      clip: 1,
-      labelDropout: guidance ? 0 : training.labelDropout,
+      ...studentTraining(teacher, options),
+      ema: { type: "half-life", images: Math.max(1, Math.round(options.images / 50)) },
+      ...(guidance && { labelDropout: 0 }),
       target: {
         type: "consistency-distillation",
         scales,
         metric: { type: metric },
         ...(guidance && { guidance }),
       },
-      seed: options.seed ?? training.seed,
     },
     sampling: {
       sampler: "consistency",
       steps,
       grid: { type: "karras", sigmaMin, sigmaMax },
       options: { sigmaMin },
+      ...keptGuidance(teacher),
       ...(facts.shape.length === 3 && { clip: true }),
     },
   };
@@ -98,7 +84,8 @@ export function consistencyStudent(teacher: Recipe, facts: DataFacts, options: C
 
 /** A teacher that answers micro-batches. */
 export interface OpenTeacher {
-  answer(labels: BatchLabels): DenoiseEach;
+  /** Guided with these weights, where each sample has its own. */
+  answer(labels: BatchLabels, guidance?: ArrayLike<number>): DenoiseEach;
   close(): Promise<void>;
 }
 
@@ -128,25 +115,24 @@ export async function consistencyTarget(
       const intervals = at(step).numScales - 1;
       return (Math.min(Math.floor(u * intervals), intervals - 1) + 1) / intervals;
     },
-    async shift({ batch: { x, augment }, noise, sigma, scale, labels }, { step }) {
+    async shift(rows, { step }) {
+      const { batch, noise, sigma, labels, guidance } = rows;
       const intervals = at(step).numScales - 1;
       const sigmas = Float64Array.from(sigma);
       const next = sigmas.map((level) => levelOf((Math.round(timeOf(level) * intervals) - 1) / intervals));
-      const noisy = noisyRows(x, noise, teacher ? sigmas : next);
-      const told = labels.length > 0 ? labels : sigma.map(() => undefined);
-      const moved = teacher ? await heunStepEach(teacher.answer(told), noisy, sigmas, next) : noisy;
+      const noisy = noisyRows(batch.x, noise, teacher ? sigmas : next);
+      const moved = teacher
+        ? await heunStepEach(teacher.answer(toldLabels(rows), guidance), noisy, sigmas, next)
+        : noisy;
       const target = await network.answer({
         params: followed.params,
         x: moved,
         sigmas: next,
         labels,
-        ...(augment && { augment }),
+        ...(guidance && { guidance }),
+        ...(batch.augment && { augment: batch.augment }),
       });
-      const dims = x.length / sigma.length;
-      const shift = new Float32Array(x.length);
-      for (const [row, factor] of scale.entries())
-        for (let i = row * dims; i < (row + 1) * dims; i++) shift[i] = factor * (target[i] - x[i]);
-      return { shift };
+      return { shift: shiftTo(target, rows) };
     },
     async close() {
       await network.close();
@@ -219,13 +205,4 @@ function follower(count: number, decay: (step: number) => number): TargetMemory 
       return true;
     },
   };
-}
-
-/** x + σ·noise, each row at its own level. */
-function noisyRows(x: Float32Array, noise: Float32Array, sigmas: Float64Array): Float64Array {
-  const dims = x.length / sigmas.length;
-  const out = new Float64Array(x.length);
-  for (const [row, sigma] of sigmas.entries())
-    for (let i = row * dims; i < (row + 1) * dims; i++) out[i] = x[i] + sigma * noise[i];
-  return out;
 }

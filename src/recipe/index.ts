@@ -94,8 +94,11 @@ export {
   selectSteps,
 } from "./step-selection.ts";
 export {
+  type GuidedStudentOptions,
+  guidedStudent,
   type StudentLoss,
   type StudentOptions,
+  type StudentTraining,
   studentLevels,
   studentLosses,
   studentRecipe,
@@ -103,6 +106,7 @@ export {
 } from "./student.ts";
 export {
   blankTeacher,
+  guidedTargets,
   needsTeacher,
   progressiveTargets,
   type Teacher,

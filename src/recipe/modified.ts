@@ -66,6 +66,7 @@ type Guidance = Exclude<Recipe["sampling"]["guidance"], number>;
 
 async function guided(model: TrainedModel, labels: BatchLabels, guidance: Guidance): Promise<Denoise> {
   const batch = labels.length;
+  if (model.recipe.model.guidance) return (await model.denoiser(batch)).denoise(labels, guidance?.scale);
   if (!guidance || guidance.scale === 1) return (await model.denoiser(batch)).denoise(labels);
   if (model.classes === 0)
     throw new ConfigError("sampling.guidance: the model was trained without labels. Leave it out.");

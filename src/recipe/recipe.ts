@@ -5,7 +5,7 @@ import { type Objective, type ObjectiveSpec, objective } from "../diffusion/inde
 import { ConfigError } from "../errors/index.ts";
 import type { ModelSpec, TrainerSpec } from "../training/index.ts";
 import { augmentSchema } from "./augment-schema.ts";
-import { count, positive } from "./fields.ts";
+import { count, nonNegative, positive } from "./fields.ts";
 import { parseWith } from "./mistakes.ts";
 import { networkSchema } from "./network-schema.ts";
 import { objectiveSchema } from "./objective-schema.ts";
@@ -39,6 +39,8 @@ export const modelSchema = z.strictObject({
   patch: count,
   /** Whether the network is told the class. */
   conditional: z.boolean(),
+  /** The network is told the weight of guidance, drawn from this range in training; it must hold 1, no guidance. */
+  guidance: z.exactOptional(z.tuple([nonNegative.max(1), z.number().min(1)])),
 });
 
 export const recipeSchema = z.strictObject({
@@ -97,12 +99,17 @@ export function modelOf({ task, data, model, objective }: Recipe, { shape, class
     );
   if (model.conditional && classes === 0)
     throw new ConfigError("model.conditional: the data has no labels. Set it to false, or give labelled data.");
+  if (model.guidance && !(model.conditional && task !== "classify" && model.guidance[0] < model.guidance[1]))
+    throw new ConfigError(
+      `model.guidance: must be a range of weights, for a denoiser that is told the class; got ${model.guidance.join(" to ")}.`,
+    );
   return {
     network: model.network,
     shape,
     classes: model.conditional ? classes : 0,
     ...(task === "classify" && { classifies: classes }),
     patch: model.patch,
+    ...(model.guidance && { guided: true }),
     ...(objective.variance && { variance: true }),
     ...(objective.prediction.type === "energy" && task !== "classify" && { energy: true }),
     ...(data.augment && { augment: augmentPipe(data.augment, shape).labelSize }),
@@ -142,6 +149,7 @@ export function trainerOf(recipe: Recipe, facts: DataFacts): TrainerSpec {
     microBatch: training.microBatch ?? training.batch,
     ...(training.clip !== undefined && { clip: training.clip }),
     labelDropout: training.labelDropout,
+    ...(recipe.model.guidance && { guidance: recipe.model.guidance }),
     ...(training.coupling && { coupling: training.coupling }),
     ...(training.target && { target: training.target }),
     flip: data.flip,

@@ -63,6 +63,7 @@ export function samplingPlan(recipe: Recipe, sampling: Recipe["sampling"] = reci
   const { sampler, steps, options = {}, clip, threshold } = sampling;
   if (clip && threshold !== undefined)
     throw new ConfigError("sampling: clip and threshold are both given; dynamic thresholding clips already (one).");
+  checkGuidance(recipe, sampling);
   if (isPathSampler(sampler)) {
     const run = pathRun(recipe, sampler, sampling);
     return { ...run, steps, sigmas: [], startStd: run.path.priorStd };
@@ -95,6 +96,20 @@ export function samplingPlan(recipe: Recipe, sampling: Recipe["sampling"] = reci
   };
 }
 
+/** A model that is told the weight of guidance knows those of its range, everywhere. */
+function checkGuidance({ model }: Recipe, { guidance = 1 }: Recipe["sampling"]): void {
+  if (!model.guidance) return;
+  const [low, high] = model.guidance;
+  const { scale, interval, rescale } =
+    typeof guidance === "number" ? { scale: guidance, interval: undefined, rescale: undefined } : guidance;
+  if (interval || rescale)
+    throw new ConfigError(
+      "sampling.guidance: the model has guidance built in, at all noise levels and without rescaling. Give its weight alone.",
+    );
+  if (!(scale >= low && scale <= high))
+    throw new ConfigError(`sampling.guidance: the model has learned weights of ${low} to ${high}; got ${scale}.`);
+}
+
 /** The factors of a grid of levels, which only ddim has a place for. */
 function factorsOf({ sampler, grid, steps }: Recipe["sampling"]): readonly number[] | undefined {
   if (grid.type !== "levels" || !grid.factors) return undefined;
@@ -114,7 +129,7 @@ const infinite = (sampler: SamplerName): boolean => {
 function isStochastic(spec: SamplerSpec, steps: number): boolean {
   const { noise, options }: { readonly noise: string; readonly options: object } = samplers[spec.type];
   if (noise !== "optional") return noise === "always";
-  if (spec.type === "consistency") return steps > 1;
+  if (spec.type === "consistency" || spec.type === "renoised-ddim") return steps > 1;
   const defaults = options as Readonly<Record<string, { readonly default: number | string }>>;
   const given = spec as Readonly<Record<string, unknown>>;
   return ["eta", "sChurn"].some((name) => name in defaults && Number(given[name] ?? defaults[name].default) > 0);

@@ -4,21 +4,27 @@ import { ConfigError } from "../errors/index.ts";
 import type { DataFacts, Recipe } from "./recipe.ts";
 import { sigmasOf } from "./sampling-plan.ts";
 
-export interface StudentOptions {
+/** How long and how fast any student learns. */
+export interface StudentTraining {
+  /** Examples that it sees. */
+  readonly images: number;
+  /** The learning rate that it starts at; it falls in a straight line to 0. */
+  readonly learningRate: number;
+  /** The teacher's if left out. */
+  readonly batch?: number;
+  /** The teacher's if left out. */
+  readonly seed?: number;
+}
+
+export interface StudentOptions extends StudentTraining {
   /** DDIM steps of the student. */
   readonly steps: number;
   /** The teacher's noise levels σ̃, rising; a multiple of `steps` many. */
   readonly levels: readonly number[];
   /** Guidance of the teacher that the student learns with it; none by default. */
   readonly guidance?: Recipe["sampling"]["guidance"];
-  /** Examples that it sees. */
-  readonly images: number;
-  /** The learning rate that it starts at; it falls in a straight line to 0. */
-  readonly learningRate: number;
   /** Of the error in x: max(SNR, 1), or SNR + 1. */
   readonly loss: StudentLoss;
-  readonly batch?: number;
-  readonly seed?: number;
 }
 
 /** The losses of Salimans and Ho (2022), section 4. Plain SNR has no weight where a one-step student works. */
@@ -31,8 +37,8 @@ export type StudentLoss = (typeof studentLosses)[number];
  * @throws ConfigError for a teacher with a learned variance, with guidance that rescales, or levels that don't divide.
  */
 export function studentRecipe(teacher: Recipe, facts: DataFacts, options: StudentOptions): Recipe {
-  const { steps, levels, images, learningRate, loss } = options;
-  const { data, model, objective, training } = teacher;
+  const { steps, levels, loss } = options;
+  const { model, objective } = teacher;
   if (objective.variance)
     throw new ConfigError(
       "distill: the teacher has a learned variance, which DDIM has no use for (a teacher without).",
@@ -43,13 +49,9 @@ export function studentRecipe(teacher: Recipe, facts: DataFacts, options: Studen
     );
   const every = levels.length / steps;
   const own = levels.filter((_, i) => (i + 1) % every === 0);
-  const guidance = teacherGuidance(options.guidance);
-  if (guidance && !model.conditional)
-    throw new ConfigError("distill: --guidance: the teacher was trained without labels. Leave it out.");
-  const batch = options.batch ?? training.batch;
-  const { microBatch } = training;
+  const guidance = teacherGuidance(teacher, options.guidance);
   return {
-    data: { ...data, ...(data.augment && { augment: { ...data.augment, probability: 0 } }) },
+    data: studentData(teacher),
     model,
     objective: {
       prediction: withOwnLabel(objective),
@@ -59,25 +61,73 @@ export function studentRecipe(teacher: Recipe, facts: DataFacts, options: Studen
       loss: { multiplier: { type: loss } },
     },
     training: {
-      images,
-      batch,
-      ...(microBatch !== undefined && microBatch < batch && { microBatch }),
-      optimizer: { ...training.optimizer, ...(training.optimizer.weightDecay !== undefined && { weightDecay: 0 }) },
-      learningRate: { peak: learningRate, decay: { type: "linear", over: "images", to: images } },
-      ema: { type: "half-life", images: Math.max(1, Math.round(images / 100)) },
-      clip: 1,
-      labelDropout: guidance ? 0 : training.labelDropout,
+      ...studentTraining(teacher, options),
+      ...(guidance && { labelDropout: 0 }),
       target: { type: "progressive", levels: [...levels], ...(guidance && { guidance }) },
-      seed: options.seed ?? training.seed,
     },
     sampling: {
       sampler: "ddim",
       steps,
       grid: { type: "timesteps", spacing: "trailing" },
+      ...keptGuidance(teacher),
       ...(facts.shape.length === 3 && { clip: true }),
     },
   };
 }
+
+export interface GuidedStudentOptions extends StudentTraining {
+  /** Weights of guidance that it learns; 1, none, among them. */
+  readonly range: readonly [low: number, high: number];
+}
+
+/**
+ * The recipe of the first stage of guided distillation (Meng et al. 2023): a model with its teacher's objective that is told the
+ * weight of guidance, and answers in one call what its teacher answers in two. It begins as its teacher.
+ * @throws ConfigError for a teacher with a learned variance, without labels, or that is told the weight itself.
+ */
+export function guidedStudent(teacher: Recipe, { range, ...options }: GuidedStudentOptions): Recipe {
+  const { model, objective, sampling } = teacher;
+  if (objective.variance || model.guidance || !model.conditional)
+    throw new ConfigError(
+      `distill: --guidance ${range.join("..")}: the teacher ${objective.variance ? "has a learned variance" : model.guidance ? "is told the weight of guidance already" : "was trained without labels"}. Leave it out.`,
+    );
+  const { guidance, ...drawn } = sampling;
+  const usual = typeof guidance === "object" ? guidance.scale : (guidance ?? 1);
+  return {
+    data: studentData(teacher),
+    model: { ...model, guidance: [...range] },
+    objective,
+    training: { ...studentTraining(teacher, options), target: { type: "guided" } },
+    sampling: { ...drawn, guidance: Math.min(Math.max(usual, range[0]), range[1]) },
+  };
+}
+
+/** The teacher's data, as they are: what augmentation does is of no use to a student. */
+export const studentData = ({ data }: Recipe): Recipe["data"] => ({
+  ...data,
+  ...(data.augment && { augment: { ...data.augment, probability: 0 } }),
+});
+
+/** How any student trains: as its teacher, without weight decay, at a falling rate, and with hardly an average. */
+export function studentTraining({ training }: Recipe, options: StudentTraining): Recipe["training"] {
+  const { images, learningRate, batch = training.batch, seed = training.seed } = options;
+  const { microBatch, optimizer, labelDropout } = training;
+  return {
+    images,
+    batch,
+    ...(microBatch !== undefined && microBatch < batch && { microBatch }),
+    optimizer: { ...optimizer, ...(optimizer.weightDecay !== undefined && { weightDecay: 0 }) },
+    learningRate: { peak: learningRate, decay: { type: "linear", over: "images", to: images } },
+    ema: { type: "half-life", images: Math.max(1, Math.round(images / 100)) },
+    clip: 1,
+    labelDropout,
+    seed,
+  };
+}
+
+/** The weight that a model which is told it is usually told. */
+export const keptGuidance = ({ model, sampling }: Recipe): Pick<Recipe["sampling"], "guidance"> =>
+  model.guidance && sampling.guidance !== undefined ? { guidance: sampling.guidance } : {};
 
 /** The noise levels of a teacher's grid, rising. A student has its own timesteps; any other teacher takes any grid. */
 export function teacherLevels(teacher: Recipe, steps: number | undefined, grid: Recipe["sampling"]["grid"]): number[] {
@@ -106,10 +156,16 @@ export function studentLevels({ objective, training }: Recipe): readonly number[
     : undefined;
 }
 
-/** Guidance as a student learns it. Throws ConfigError for guidance that rescales. */
-export function teacherGuidance(guidance: Recipe["sampling"]["guidance"]) {
+/** Guidance as a student learns it. Throws ConfigError for guidance that rescales, or that the teacher cannot have. */
+export function teacherGuidance({ model }: Recipe, guidance: Recipe["sampling"]["guidance"]) {
   if (guidance === undefined) return undefined;
   const { scale, interval, rescale = 0 } = typeof guidance === "number" ? { scale: guidance } : guidance;
+  if (scale !== 1 && !model.conditional)
+    throw new ConfigError("distill: --guidance: the teacher was trained without labels. Leave it out.");
+  if (scale !== 1 && model.guidance)
+    throw new ConfigError(
+      "distill: --guidance: the teacher is told the weight of guidance, and its students are. Leave it out.",
+    );
   if (rescale > 0) throw new ConfigError("distill: guidance that rescales is not distilled. Give --guidance a weight.");
   return scale === 1 ? undefined : { scale, ...(interval && { interval }) };
 }

@@ -1,18 +1,21 @@
 /** A teacher at work: its answers as the targets of its student. */
 import { teacherSteps } from "../distillation/index.ts";
-import { initialize } from "../nn/index.ts";
+import { sizeOf } from "../graph/index.ts";
+import { initialize, layout } from "../nn/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import type { DenoiseEach } from "../sampling/index.ts";
 import {
   type BatchLabels,
   compileDenoiser,
   type Denoiser,
+  type GuidanceWeights,
   type MovedTarget,
   networkOf,
   type TeacherGuidance,
   type TrainerOptions,
 } from "../training/index.ts";
 import { consistencyTarget, type OpenTeacher } from "./consistency.ts";
+import { noisyRows, shiftTo, toldLabels } from "./moved-rows.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
 
 /** A trained model that another learns from. */
@@ -22,9 +25,10 @@ export interface Teacher {
   readonly params: Float32Array;
 }
 
+const teachings: readonly string[] = ["guided", "progressive", "consistency-distillation"];
+
 /** Whether a recipe's targets come from a teacher. */
-export const needsTeacher = ({ training }: Recipe): boolean =>
-  training.target?.type === "progressive" || training.target?.type === "consistency-distillation";
+export const needsTeacher = ({ training }: Recipe): boolean => teachings.includes(training.target?.type ?? "dsm");
 
 /** What a trainer of a student needs besides its spec: its teacher's targets, and the parameters that it starts from. */
 export async function taught(
@@ -33,11 +37,26 @@ export async function taught(
   teacher: Teacher,
   options: CompileOptions = {},
 ): Promise<Required<Pick<TrainerOptions, "start" | "target">>> {
+  const open = await openTeacher(student, facts, teacher, options);
+  const { close } = open;
   const target =
-    student.training.target?.type === "progressive"
-      ? await progressive(student, facts, teacher, options)
-      : await consistencyTarget(student, facts, await openTeacher(student, facts, teacher, options), options);
-  return { start: teacher.params, target };
+    student.training.target?.type === "consistency-distillation"
+      ? await consistencyTarget(student, facts, open, options)
+      : student.training.target?.type === "guided"
+        ? { ...guidedTargets(open.answer), close }
+        : { ...progressiveTargets(student, open.answer), close };
+  return { start: startFrom(student, facts, teacher), target };
+}
+
+/** The teacher's parameters; those that it has not as they begin, which changes nothing: they are zero. */
+function startFrom(student: Recipe, facts: DataFacts, teacher: Teacher): Float32Array {
+  if (!student.model.guidance || teacher.recipe.model.guidance) return teacher.params;
+  const own = networkOf(modelOf(student, facts)).parameters;
+  const start = initialize(own, student.training.seed);
+  const places = new Map(layout(own).map(({ path, offset }) => [path, offset]));
+  for (const { path, offset, shape } of layout(networkOf(modelOf(teacher.recipe, facts)).parameters))
+    start.set(teacher.params.subarray(offset, offset + sizeOf(shape)), places.get(path) ?? 0);
+  return start;
 }
 
 /** What a trainer needs besides its spec: nothing for most recipes. Throws ConfigError for a student without a teacher. */
@@ -54,26 +73,19 @@ export async function trainerOptions(
 
 /** A teacher of the same size that knows nothing: what learning from one takes can be measured with it. */
 export function blankTeacher(student: Recipe, facts: DataFacts): Teacher {
-  return { recipe: student, params: initialize(networkOf(modelOf(student, facts)).parameters, 0) };
+  const { guidance: _, ...model } = student.model;
+  const recipe = student.training.target?.type === "guided" ? { ...student, model } : student;
+  return { recipe, params: initialize(networkOf(modelOf(recipe, facts)).parameters, 0) };
 }
 
 /** How often networks are asked for the target of one sample. */
 export function teacherCalls({ training, objective }: Recipe): number {
   const { target } = training;
   if (target?.type === "consistency") return 1; // the target network itself
+  if (target?.type === "guided") return 2;
   if (target?.type === "consistency-distillation") return 1 + 2 * (target.guidance ? 2 : 1);
   if (target?.type !== "progressive" || !("steps" in objective.timesteps)) return 0;
   return (target.levels.length / (objective.timesteps.steps ?? 1)) * (target.guidance ? 2 : 1);
-}
-
-async function progressive(
-  student: Recipe,
-  facts: DataFacts,
-  teacher: Teacher,
-  options: CompileOptions,
-): Promise<MovedTarget> {
-  const { answer, close } = await openTeacher(student, facts, teacher, options);
-  return { ...progressiveTargets(student, answer), close };
 }
 
 /** A teacher that answers a micro-batch of its student's, guided if that is what the student learns. */
@@ -85,17 +97,19 @@ async function openTeacher(
 ): Promise<OpenTeacher> {
   const { target, batch, microBatch = batch } = student.training;
   const guidance = target && "guidance" in target ? target.guidance : undefined;
+  const both = target?.type === "guided" || guidance !== undefined;
   const denoiser = await compileDenoiser(modelOf(teacher.recipe, facts), teacher.params, {
     ...options,
     precondition: objectiveOf(teacher.recipe).precondition,
-    batch: guidance ? 2 * microBatch : microBatch,
+    batch: both ? 2 * microBatch : microBatch,
   });
-  const answer = (labels: BatchLabels) => (guidance ? guidedEach(denoiser, labels, guidance) : each(denoiser, labels));
+  const answer = (labels: BatchLabels, weights?: ArrayLike<number>) =>
+    both ? guidedEach(denoiser, labels, guidance ?? { scale: weights ?? 1 }) : each(denoiser, labels, weights);
   return { answer, close: () => denoiser.close() };
 }
 
 /** The targets of a student from any teacher that denoises: the end of its DDIM steps, as an answer in one. */
-export function progressiveTargets(student: Recipe, teacher: (labels: BatchLabels) => DenoiseEach): MovedTarget {
+export function progressiveTargets(student: Recipe, teacher: OpenTeacher["answer"]): MovedTarget {
   const { target } = student.training;
   const { timesteps } = student.objective;
   if (target?.type !== "progressive" || timesteps.type !== "uniform-steps")
@@ -107,33 +121,44 @@ export function progressiveTargets(student: Recipe, teacher: (labels: BatchLabel
     return step === 0 ? [...between, 0] : between;
   });
   return {
-    async shift({ batch: { x }, noise, sigma, steps, scale, labels }) {
-      const dims = x.length / sigma.length;
-      const noisy = new Float64Array(x.length);
-      for (const [row, level] of sigma.entries())
-        for (let i = row * dims; i < (row + 1) * dims; i++) noisy[i] = x[i] + level * noise[i];
+    async shift(rows) {
+      const { batch, noise, sigma, steps, guidance } = rows;
       const { target: clean } = await teacherSteps(
-        teacher(labels.length > 0 ? labels : sigma.map(() => undefined)),
-        noisy,
+        teacher(toldLabels(rows), guidance),
+        noisyRows(batch.x, noise, sigma),
         steps.map((step) => ladders[step ?? 0]),
       );
-      const shift = new Float32Array(x.length);
-      for (const [row, factor] of scale.entries())
-        for (let i = row * dims; i < (row + 1) * dims; i++) shift[i] = factor * (clean[i] - x[i]);
-      return { shift };
+      return { shift: shiftTo(clean, rows) };
+    },
+    close: async () => undefined,
+  };
+}
+
+/** The targets of a student that is told the weight of guidance, from a teacher that is guided with it. */
+export function guidedTargets(teacher: OpenTeacher["answer"]): MovedTarget {
+  return {
+    async shift(rows) {
+      const { batch, noise, sigma, guidance } = rows;
+      const noisy = noisyRows(batch.x, noise, sigma);
+      const clean = await teacher(toldLabels(rows), guidance)(noisy, Float64Array.from(sigma));
+      return { shift: shiftTo(clean, rows) };
     },
     close: async () => undefined,
   };
 }
 
 /** The answers alone. */
-function each(denoiser: Denoiser, labels: BatchLabels): DenoiseEach {
-  const ask = denoiser.denoiseEach(labels);
+function each(denoiser: Denoiser, labels: BatchLabels, weights?: ArrayLike<number>): DenoiseEach {
+  const ask = denoiser.denoiseEach(labels, weights);
   return async (x, sigmas) => (await ask(x, sigmas)).denoised;
 }
 
-/** Classifier-free guidance from one call of twice the batch, each sample at its own noise level. */
-function guidedEach(denoiser: Denoiser, labels: BatchLabels, { scale, interval }: TeacherGuidance): DenoiseEach {
+/** Classifier-free guidance from one call of twice the batch, each sample at its own noise level, and weight if `scale` lists them. */
+function guidedEach(
+  denoiser: Denoiser,
+  labels: BatchLabels,
+  { scale, interval }: Pick<TeacherGuidance, "interval"> & { readonly scale: GuidanceWeights },
+): DenoiseEach {
   const [low, high] = interval ?? [0, Number.POSITIVE_INFINITY];
   const both = each(denoiser, [...labels, ...labels.map(() => undefined)]);
   return async (x, sigmas) => {
@@ -144,7 +169,8 @@ function guidedEach(denoiser: Denoiser, labels: BatchLabels, { scale, interval }
     const dims = x.length / sigmas.length;
     const out = new Float64Array(x.length);
     for (const [row, sigma] of sigmas.entries()) {
-      const w = low < sigma && sigma <= high ? scale : 1;
+      const own = typeof scale === "number" ? scale : scale[row];
+      const w = low < sigma && sigma <= high ? own : 1;
       for (let i = row * dims; i < (row + 1) * dims; i++) {
         const free = answers[x.length + i];
         out[i] = free + w * (answers[i] - free);

@@ -56,6 +56,7 @@ export const targetSchema = z.discriminatedUnion("type", [
     levels: z.array(positive).min(1),
     ...optional({ guidance }),
   }),
+  member("guided", {}),
   member("consistency", optional({ startScales: count.min(2), endScales: count.min(2), ema: share, metric })),
   member("consistency-distillation", optional({ scales: count.min(2), ema: share, metric, guidance })),
 ]) satisfies z.ZodType<TargetSpec>;

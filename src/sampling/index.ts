@@ -135,6 +135,7 @@ export {
   predictorCorrectorOptions,
 } from "./predictor-corrector.ts";
 export { type Estimate, estimate, type Process, probabilityFlow, sigmaProcess } from "./probability-flow.ts";
+export { renoisedDdim } from "./renoised-ddim.ts";
 export {
   type DenoiseEach,
   oneByOne,

@@ -23,6 +23,7 @@ import { lms, lmsOptions } from "./lms.ts";
 import type { Handed } from "./noise.ts";
 import { type Given, type OptionTable, type Resolved, resolve } from "./options.ts";
 import { plms, plmsOptions, pndm, pndmOptions } from "./pndm.ts";
+import { renoisedDdim } from "./renoised-ddim.ts";
 import { rk45 } from "./rk45.ts";
 import type { Sampler } from "./sampler.ts";
 import { unipc, unipcOptions } from "./unipc.ts";
@@ -205,6 +206,14 @@ export const samplers = {
     evaluations: one,
     source: "Song, Meng and Ermon (2021), eq. 12",
     infinite: true,
+  }),
+  "renoised-ddim": member({
+    sample: renoisedDdim,
+    options: {},
+    order: 0,
+    noise: "optional",
+    evaluations: one,
+    source: "Meng et al. (2023), section 3.3",
   }),
   ancestral: member({
     sample: ancestral,

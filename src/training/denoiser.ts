@@ -16,6 +16,9 @@ export interface DenoiserOptions extends CompileOptions {
 /** The class of each image of a batch; undefined: none. */
 export type BatchLabels = readonly (number | undefined)[];
 
+/** The weight of guidance: that of all images of a batch, or of each. */
+export type GuidanceWeights = number | ArrayLike<number>;
+
 /** D(x; σ̃) and vᵀ ∂D/∂x of one batch, from one pass through the network and back. Each image has a row of v. */
 export type DenoiseAndProduct = (
   x: Float64Array,
@@ -32,12 +35,12 @@ export type DenoiseEach = (
 /** A trained network, ready to denoise. */
 export interface Denoiser {
   readonly batch: number;
-  /** D(x; σ̃) of one batch, each image given its label (or none). */
-  denoise(labels: BatchLabels): Denoise;
+  /** D(x; σ̃) of one batch, each image given its label (or none). A network that is told the weight of guidance is told `guidance`, 1 by default. */
+  denoise(labels: BatchLabels, guidance?: GuidanceWeights): Denoise;
   /** D of images at different noise levels, as a loss or a bound needs them; solvers take {@link denoise}. */
-  denoiseEach(labels: BatchLabels): DenoiseEach;
+  denoiseEach(labels: BatchLabels, guidance?: GuidanceWeights): DenoiseEach;
   /** D with its vector–Jacobian products. The gradient's program is compiled when first used. */
-  denoiseAndProduct(labels: BatchLabels): DenoiseAndProduct;
+  denoiseAndProduct(labels: BatchLabels, guidance?: GuidanceWeights): DenoiseAndProduct;
   /** The variance output of the last call of {@link denoise}, `[batch × dims]`; absent for models without one. */
   readonly variance?: Float64Array | undefined;
   /** Network calls so far. */
@@ -67,10 +70,13 @@ export async function compileDenoiser(
   let calls = 0;
 
   /** What the network is fed for images at their noise levels. */
-  const prepare = (labels: BatchLabels) => {
+  const prepare = (labels: BatchLabels, guidance: GuidanceWeights = 1) => {
     if (spec.classes === 0 && labels.some((label) => label !== undefined))
       throw new ConfigError("labels: the model was trained without labels. Leave the class out.");
-    const feeds = spec.classes > 0 ? { labels: oneHot(labels, spec.classes, batch) } : {};
+    const feeds = {
+      ...(spec.classes > 0 && { labels: oneHot(labels, spec.classes, batch) }),
+      ...(spec.guided && { guidance: guidanceFeed(guidance, batch) }),
+    };
     const scaled = new Float32Array(size);
     const cNoise = new Float32Array(batch);
     return (x: Float64Array, at: readonly Preconditioning[]) => {
@@ -95,8 +101,8 @@ export async function compileDenoiser(
     get variance() {
       return lastVariance;
     },
-    denoise(labels) {
-      const feedsOf = prepare(labels);
+    denoise(labels, guidance) {
+      const feedsOf = prepare(labels, guidance);
       return async (x, sigma) => {
         const at = everywhere(sigma);
         const { output: f, variance: v } = await forward.run(feedsOf(x, at));
@@ -105,8 +111,8 @@ export async function compileDenoiser(
         return denoisedBy(at, x, f);
       };
     },
-    denoiseEach(labels) {
-      const feedsOf = prepare(labels);
+    denoiseEach(labels, guidance) {
+      const feedsOf = prepare(labels, guidance);
       return async (x, sigmas) => {
         const at = Array.from(sigmas, precondition);
         if (at.length !== batch) throw new RangeError(`denoise: ${at.length} noise levels for ${batch} examples.`);
@@ -115,8 +121,8 @@ export async function compileDenoiser(
         return { denoised: denoisedBy(at, x, f), ...(v && { variance: Float64Array.from(v) }) };
       };
     },
-    denoiseAndProduct(labels) {
-      const feedsOf = prepare(labels);
+    denoiseAndProduct(labels, guidance) {
+      const feedsOf = prepare(labels, guidance);
       return async (x, sigma, v) => {
         both ??= compileBoth();
         const program = await both;
@@ -135,6 +141,10 @@ export async function compileDenoiser(
     },
   };
 }
+
+/** What a network is fed that is told the weight of guidance. */
+export const guidanceFeed = (guidance: GuidanceWeights, batch: number): Float32Array =>
+  typeof guidance === "number" ? new Float32Array(batch).fill(guidance) : Float32Array.from(guidance);
 
 /** a x + b y, in float64, with the a and b of each row. */
 function affine<T>(

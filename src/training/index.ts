@@ -15,6 +15,7 @@ export {
   type DenoiseEach,
   type Denoiser,
   type DenoiserOptions,
+  type GuidanceWeights,
 } from "./denoiser.ts";
 export { compileDiscriminator, type DiscriminatorOptions } from "./discriminator.ts";
 export {
@@ -68,7 +69,7 @@ export {
   updateGraphs,
 } from "./step.ts";
 export type { MovedTarget, Shift, TargetMemory, TargetRows, TargetTime } from "./target.ts";
-export type { ProgressiveTargetSpec, TeacherGuidance, TeacherTargetSpec } from "./teacher-target.ts";
+export type { GuidedTargetSpec, ProgressiveTargetSpec, TeacherGuidance, TeacherTargetSpec } from "./teacher-target.ts";
 export {
   createTrainer,
   flatFromCheckpoint,

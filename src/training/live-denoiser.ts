@@ -3,7 +3,7 @@ import type { Precondition } from "../diffusion/index.ts";
 import { input } from "../graph/index.ts";
 import { flatten, type Parameter, parameterCount } from "../nn/index.ts";
 import { type CompileOptions, compile } from "../runtime/index.ts";
-import type { BatchLabels } from "./denoiser.ts";
+import { type BatchLabels, type GuidanceWeights, guidanceFeed } from "./denoiser.ts";
 import { buildModel, type ModelSpec, modelInputs, oneHot } from "./model.ts";
 
 /** One batch, each image at its own noise level. */
@@ -13,6 +13,8 @@ export interface LiveAnswer {
   readonly sigmas: ArrayLike<number>;
   /** Empty for models without labels. */
   readonly labels: BatchLabels;
+  /** The weight of guidance for each, where the network is told. */
+  readonly guidance?: GuidanceWeights;
   /** What augmentation did, where the network is told. */
   readonly augment?: Float32Array;
 }
@@ -36,7 +38,7 @@ export async function compileLiveDenoiser(
   const program = await compile({ output: live }, options);
   return {
     parameters,
-    async answer({ params, x, sigmas, labels, augment }) {
+    async answer({ params, x, sigmas, labels, guidance = 1, augment }) {
       const at = Array.from(sigmas, precondition);
       const dims = x.length / batch;
       const scaled = new Float32Array(x.length);
@@ -47,6 +49,7 @@ export async function compileLiveDenoiser(
         x: scaled,
         cNoise: Float32Array.from(at, ({ cNoise }) => cNoise),
         ...(spec.classes > 0 && { labels: oneHot(labels, spec.classes, batch) }),
+        ...(spec.guided && { guidance: guidanceFeed(guidance, batch) }),
         ...(spec.augment && { augment: augment ?? new Float32Array(batch * spec.augment) }),
       });
       const out = new Float64Array(x.length);

@@ -18,6 +18,8 @@ export interface ModelSpec {
   readonly energy?: boolean;
   /** Numbers that tell the network what augmentation did to an image; not told if left out. */
   readonly augment?: number;
+  /** The network is told the weight of classifier-free guidance, and answers as if so guided in one call. */
+  readonly guided?: boolean;
   /** Classes that the network tells apart, for a classifier of noisy examples, whose output is a logit for each. */
   readonly classifies?: number;
 }
@@ -33,13 +35,14 @@ export interface ModelGraph {
 }
 
 /**
- * What a model reads: c_in x [B, …shape], c_noise [B], labels as one-hot rows [B, classes] (zeros: no label), and in training
- * augmentation labels [B, augment]; without them a network that has been told is told of none.
+ * What a model reads: c_in x [B, …shape], c_noise [B], labels as one-hot rows [B, classes] (zeros: no label), weights of
+ * guidance [B], and in training augmentation labels [B, augment]; without those a network that has been told is told of none.
  */
 export interface ModelInputs {
   readonly x: Expr;
   readonly noise: Expr;
   readonly labels?: Expr;
+  readonly guidance?: Expr;
   readonly augment?: Expr;
 }
 
@@ -56,7 +59,11 @@ export function networkSides({ network: config, patch, shape }: ModelSpec): read
  * Builds the network on given inputs. `training` turns dropout on. Images of sides that it cannot halve lie in the middle of
  * larger ones, zeros around them, and its answer is cut back: nothing outside sees the border, the loss included.
  */
-export function buildModel(spec: ModelSpec, { x, noise, labels, augment }: ModelInputs, training: boolean): ModelGraph {
+export function buildModel(
+  spec: ModelSpec,
+  { x, noise, labels, guidance, augment }: ModelInputs,
+  training: boolean,
+): ModelGraph {
   const scope = createScope({ training });
   const border = bordersOf(spec, x);
   const framed = border ? x.pad([0, 0, ...border.before], [0, 0, ...border.after]) : x;
@@ -64,7 +71,7 @@ export function buildModel(spec: ModelSpec, { x, noise, labels, augment }: Model
   const outChannels = spec.classifies ?? (spec.variance ? 2 * tiled.shape[1] : undefined);
   const outputs = outChannels === undefined ? {} : { outChannels };
   const told = spec.augment ? { augment: augment ?? lift(0).expand([x.shape[0], spec.augment]) } : {};
-  const inputs = { x: tiled, noise, ...(labels && { labels }), ...told };
+  const inputs = { x: tiled, noise, ...(labels && { labels }), ...(guidance && { guidance }), ...told };
   const raw = network(scope, inputs, { ...spec.network, ...outputs });
   if (spec.classifies !== undefined)
     return { output: logitsOf(raw, spec.classifies), parameters: scope.parameters, uniforms: scope.noises };
@@ -117,6 +124,7 @@ export function modelInputs(spec: ModelSpec, batch: number): ModelInputs {
     x: input("x", [batch, ...spec.shape]),
     noise: input("cNoise", [batch]),
     ...(spec.classes > 0 && { labels: input("labels", [batch, spec.classes]) }),
+    ...(spec.guided && { guidance: input("guidance", [batch]) }),
   };
 }
 

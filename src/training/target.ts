@@ -14,6 +14,8 @@ export interface TargetRows {
   readonly scale: readonly number[];
   /** The class each is trained for; undefined: none. Empty for models without labels. */
   readonly labels: readonly (number | undefined)[];
+  /** The weight of guidance that each is trained for, where the network is told. */
+  readonly guidance?: Float32Array;
 }
 
 /** Where training stands before the update that asks. */

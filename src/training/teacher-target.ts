@@ -20,4 +20,12 @@ export interface ProgressiveTargetSpec {
   readonly guidance?: TeacherGuidance;
 }
 
-export type TeacherTargetSpec = ProgressiveTargetSpec;
+/**
+ * The first stage of guided distillation (Meng et al. 2023): what classifier-free guidance makes of two answers of the teacher,
+ * at the weight that the student is told.
+ */
+export interface GuidedTargetSpec {
+  readonly type: "guided";
+}
+
+export type TeacherTargetSpec = ProgressiveTargetSpec | GuidedTargetSpec;

@@ -34,6 +34,8 @@ export interface TrainerSpec {
   readonly clip?: number;
   /** The share of labels that are left out in training, which classifier-free guidance needs. */
   readonly labelDropout: number;
+  /** The range from which each sample's weight of guidance is drawn, for a network that is told it. */
+  readonly guidance?: readonly [low: number, high: number];
   /** Which noise meets which example; each its own by default. */
   readonly coupling?: CouplingSpec;
   /** Mirrors half of the images. */
@@ -298,7 +300,7 @@ function drawsOf(
 
 /** The inputs of one micro-batch, whose first sample is at `position` of the run. */
 function feedsOf(
-  { model, objective, labelDropout, seed, target }: TrainerSpec,
+  { model, objective, labelDropout, guidance: range, seed, target }: TrainerSpec,
   { uniforms }: Updater,
   { assemble, noise }: { readonly assemble: Batches; readonly noise: Float32Array },
   position: number,
@@ -314,6 +316,7 @@ function feedsOf(
   const kept = Array.from(labels ?? [], (label, i) =>
     labelDropout > 0 && stream(seed, "label dropout", position + i).uniform() < labelDropout ? undefined : label,
   );
+  const guidance = range && guidanceWeights(range, seed, position, size);
   const feeds: Feeds = {
     x,
     ...noises,
@@ -327,6 +330,7 @@ function feedsOf(
     ...Object.fromEntries(uniforms.map(({ name, shape }) => [name, dropoutUniforms(seed, name, position, shape)])),
     ...(model.classes > 0 && { labels: oneHot(kept, model.classes, size) }),
     ...(model.augment && augment && { augment }),
+    ...(guidance && { guidance }),
     inX: column((c) => c.inX),
     inNoise: column((c) => c.inNoise),
     cNoise: column((c) => c.cNoise),
@@ -340,8 +344,13 @@ function feedsOf(
     steps: draws.map(({ step }) => step),
     scale: all.map(({ targetShift }) => targetShift),
     labels: model.classes > 0 ? kept : [],
+    ...(guidance && { guidance }),
   };
 }
+
+/** Each sample's weight of guidance, even in its range. */
+const guidanceWeights = ([low, high]: readonly [number, number], seed: number, position: number, size: number) =>
+  Float32Array.from({ length: size }, (_, i) => low + (high - low) * stream(seed, "guidance", position + i).uniform());
 
 /** √(‖error of x‖² + c²) − c, the error and c in root mean squares, from the mean square of the network's error. */
 function curveFeeds(all: readonly Coefficients[], c: number): Feeds {

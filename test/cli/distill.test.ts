@@ -66,6 +66,28 @@ test("a distilled run is a teacher for fewer steps yet", async () => {
   assert.ok(existsSync(join(out, "steps-2-distilled", "steps-1", "recipe.json")));
 });
 
+test("students that are told the weight of guidance draw with any of its range", async () => {
+  const [run, students] = [join(folder, "labelled"), join(folder, "told")];
+  const labelled = ["--set", "model.conditional=true", "--set", "training.labelDropout=0.1"];
+  const made = await inProcess(["train", ...tinyRun, ...labelled, "--duration", "320", "--out", run]);
+  assert.equal(made.code, 0, made.stderr);
+  const flags = ["--from", "4", "--to", "2", "--guidance", "1..4", "--duration", "160"];
+  const { code, stderr } = await inProcess(["distill", run, ...flags, "--out", students]);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(readdirSync(students).sort(), ["distill.json", "guided", "steps-2"]);
+  const few = join(students, "steps-2");
+  for (const more of [[], ["--guidance", "3.5"], ["--sampler", "renoised-ddim"]]) {
+    const drawn = await inProcess(["sample", few, "--n", "8", ...more]);
+    assert.equal(drawn.code, 0, drawn.stderr);
+    assert.match(drawn.stdout, /2 network calls/);
+  }
+  const beyond = await inProcess(["sample", few, "--n", "8", "--guidance", "5"]);
+  assert.equal(beyond.code, 2);
+  assert.match(beyond.stderr, /weights of 1 to 4; got 5/);
+  const again = await inProcess(["distill", few, "--to", "1", "--duration", "160"]);
+  assert.equal(again.code, 0, again.stderr);
+});
+
 test("a consistency model draws in one step or more, and goes on where it stopped", async () => {
   const student = join(folder, "consistent");
   const made = await inProcess(["distill", teacher, "--method", "consistency", "--duration", "320", "--out", student]);
@@ -111,6 +133,9 @@ test("mistakes are told before anything is made", async () => {
   for (const [args, message] of [
     [[teacher, "--from", "12", "--to", "4"], /--to 4 is not reached from 12/],
     [[teacher, "--guidance", "2"], /without labels/],
+    [[teacher, "--guidance", "1..4"], /without labels/],
+    [[teacher, "--guidance", "2..4"], /a range that holds 1/],
+    [[teacher, "--guidance", "1..4", "--method", "consistency"], /a range is of progressive/],
     [[join(out, "steps-4"), "--from", "64"], /student of 4 steps/],
     [[teacher, "--method", "consistency", "--grid", "own"], /--grid: is of progressive/],
     [[teacher, "--method", "consistency", "--loss", "trunc-snr"], /l2 or pseudo-huber/],

@@ -51,6 +51,7 @@ const settings: { readonly [K in SamplerName]: Setting } = {
     denoise: (x, sigma) => flow(x, sigma, 0.002),
   },
   ddim: { ode: { type: "ddim" }, sde: { type: "ddim", eta: 1 } },
+  "renoised-ddim": { sde: { type: "renoised-ddim" } },
   ancestral: { sde: { type: "ancestral" } },
   "dpm-solver": { ode: { type: "dpm-solver" } },
   "dpm-solver-adaptive": { ode: { type: "dpm-solver-adaptive" } },
