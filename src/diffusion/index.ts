@@ -91,6 +91,7 @@ export {
 export { type DiscreteOu, discreteOu, type OuMixing, ouMixing, ouStartError, type StartError } from "./ou.ts";
 export { type ForwardStep, type Path, type PathSpec, path } from "./path.ts";
 export {
+  type BasePreconditioningSpec,
   type Precondition,
   type Preconditioning,
   type PreconditioningSpec,

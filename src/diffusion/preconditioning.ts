@@ -32,7 +32,10 @@ export interface Preconditioning {
 export type Precondition = (sigma: number) => Preconditioning;
 
 /** A preconditioning by name and constants. */
-export type PreconditioningSpec =
+export type PreconditioningSpec = BasePreconditioningSpec | ConsistencyPreconditioningSpec;
+
+/** A preconditioning of a network that predicts the data or the noise. */
+export type BasePreconditioningSpec =
   /** Karras et al. (2022): inputs and targets of unit variance for data of standard deviation `sigmaData`. */
   | { readonly type: "edm"; readonly sigmaData?: number }
   /** Song's VP as Karras et al. tabulate it: ε-prediction with label (M − 1)·t(σ̃). betaD is betaMax − betaMin. */
@@ -44,17 +47,20 @@ export type PreconditioningSpec =
    * also counts u_M = 0 as an entry, as the reference does: small σ̃ then get the label −1, which no network was trained on.
    */
   | ({ readonly type: "iddpm"; readonly nearestIsZero?: boolean } & IddpmOptions)
-  /**
-   * Song et al. (2023): EDM's, bent so that D(x̃; sigmaMin) = x̃ whatever the network says. The label is 250 ln σ̃ unless one
-   * is given; a network that has been trained with EDM's knows ¼ ln σ̃.
-   */
-  | {
-      readonly type: "consistency";
-      readonly sigmaData?: number;
-      readonly sigmaMin?: number;
-      readonly label?: NoiseLabelSpec | NoiseLabel;
-    }
   | PredictionSpec<Prediction>;
+
+/**
+ * Song et al. (2023): EDM's, bent so that D(x̃; sigmaMin) = x̃ whatever the network says. The label is 250 ln σ̃ unless one is given;
+ * a network that has been trained with EDM's knows ¼ ln σ̃. With a `base`, what bends is that, whatever it predicts: a DDIM step of
+ * it to sigmaMin, x̃ + (1 − sigmaMin/σ̃)(D − x̃), which for a trained network is a fair beginning; sigmaData and label are then the base's.
+ */
+export interface ConsistencyPreconditioningSpec {
+  readonly type: "consistency";
+  readonly sigmaData?: number;
+  readonly sigmaMin?: number;
+  readonly label?: NoiseLabelSpec | NoiseLabel;
+  readonly base?: BasePreconditioningSpec;
+}
 
 /**
  * A plain prediction: the network sees z of the `path` (vp by default), unscaled, and a label (¼ ln σ̃ by default). Of `energy`
@@ -92,7 +98,8 @@ const preconditionings: { readonly [T in Type]: (spec: Spec<T>) => Precondition 
     const table = nearestIsZero ? u : u.subarray(0, last + 1);
     return (sigma) => predicting({ x: 0, eps: 1 }, sigma, alphaOf("vp", sigma), last - nearestIndex(table, sigma));
   },
-  consistency: ({ sigmaData = 0.5, sigmaMin = 0.002, label }) => {
+  consistency: ({ sigmaData = 0.5, sigmaMin = 0.002, label, base }) => {
+    if (base) return steppedDown(preconditionOf(base.type, base), sigmaMin);
     positive("preconditioning consistency: sigmaData", sigmaData);
     const labelOf = label === undefined ? (sigma: number) => 250 * Math.log(sigma + 1e-44) : noiseLabel(label);
     return (sigma) => {
@@ -138,6 +145,23 @@ function preconditionOf<T extends Type>(type: T, spec: Spec<T>): Precondition {
     return found;
   };
 }
+
+/** A DDIM step of `base` to sigmaMin, where it is the identity. */
+const steppedDown =
+  (base: Precondition, sigmaMin: number): Precondition =>
+  (sigma) => {
+    const { cSkip, cOut, cIn, cNoise, targetX, targetNoise } = base(sigma);
+    const share = (sigma - sigmaMin) / sigma;
+    const out = share === 0 ? 0 : share * cOut;
+    return {
+      cSkip: sigmaMin / sigma + share * cSkip,
+      cOut: out,
+      cIn,
+      cNoise,
+      targetX: out === 0 ? 0 : targetX,
+      targetNoise: out === 0 ? 0 : targetNoise - sigmaMin / out,
+    };
+  };
 
 /** A network that sees z = α x̃ and makes one of the predictions. */
 function plain(spec: PredictionSpec<Prediction>): Precondition {

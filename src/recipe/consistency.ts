@@ -14,7 +14,14 @@ import {
 } from "../training/index.ts";
 import { noisyRows, shiftTo, toldLabels } from "./moved-rows.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
-import { keptGuidance, type StudentTraining, studentData, studentTraining, teacherGuidance } from "./student.ts";
+import {
+  keptGuidance,
+  type StudentTraining,
+  studentData,
+  studentTraining,
+  teacherGuidance,
+  withOwnLabel,
+} from "./student.ts";
 import { usualLevels } from "./trained-levels.ts";
 
 /** The names of the metrics. */
@@ -33,28 +40,23 @@ export interface ConsistencyStudentOptions extends StudentTraining {
 /**
  * The recipe of a consistency model that starts as its teacher and learns from its Heun steps, between the teacher's usual
  * noise levels.
- * @throws ConfigError for a teacher with another prediction than EDM's, or guidance that rescales.
+ * @throws ConfigError for a teacher with a learned variance or an energy, or guidance that rescales.
  */
 export function consistencyStudent(teacher: Recipe, facts: DataFacts, options: ConsistencyStudentOptions): Recipe {
   const { steps, scales, metric } = options;
   const { model, objective } = teacher;
-  if (objective.prediction.type !== "edm")
+  const { prediction } = objective;
+  if (prediction.type === "consistency" || prediction.type === "energy" || objective.variance)
     throw new ConfigError(
-      `distill: --method consistency: the teacher's prediction is ${objective.prediction.type} (edm, whose network the student's boundary condition is made for). Take progressive.`,
+      `distill: --method consistency: the teacher ${objective.variance ? "has a learned variance" : `predicts ${prediction.type}`} (a plain prediction: edm, x, v, eps). Take another teacher.`,
     );
   const guidance = teacherGuidance(teacher, options.guidance);
   const { sigmaMin, sigmaMax } = usualLevels(teacher);
-  const { sigmaData } = objective.prediction;
   return {
     data: studentData(teacher),
     model,
     objective: {
-      prediction: {
-        type: "consistency",
-        sigmaMin,
-        label: { type: "log-sigma" },
-        ...(sigmaData !== undefined && { sigmaData }),
-      },
+      prediction: { type: "consistency", sigmaMin, ...bent(teacher) },
       schedule: { kind: "continuous", schedule: { type: "edm-sampling", sigmaMin, sigmaMax } },
       timesteps: { type: "uniform" },
       uniforms: { type: "low-discrepancy" },
@@ -81,6 +83,18 @@ export function consistencyStudent(teacher: Recipe, facts: DataFacts, options: C
     },
   };
 }
+
+type BasePrediction = Exclude<Recipe["objective"]["prediction"], { readonly type: "consistency" }>;
+
+/** EDM's network has a form made for it; any other keeps its own, and the label that it knows. */
+function bent({ objective, data }: Recipe) {
+  const { prediction } = objective;
+  if (prediction.type === "edm") return { ...sigmaDataOf(prediction), label: { type: "log-sigma" } as const };
+  const known = typeof data.sigmaData === "number" && prediction.type === "F" ? { sigmaData: data.sigmaData } : {};
+  return { base: { ...known, ...withOwnLabel(objective) } as BasePrediction };
+}
+
+const sigmaDataOf = ({ sigmaData }: { readonly sigmaData?: number }) => (sigmaData === undefined ? {} : { sigmaData });
 
 /** A teacher that answers micro-batches. */
 export interface OpenTeacher {

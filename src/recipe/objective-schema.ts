@@ -55,12 +55,11 @@ const labelSchema = z.discriminatedUnion("type", [
 export const pathSchema = z.enum(["vp", "ve", "flow", "sub-vp", "ou"]);
 const plain = optional({ path: pathSchema, label: labelSchema, sigmaData: positive });
 
-export const preconditioningSchema = z.discriminatedUnion("type", [
+const baseMembers = [
   member("edm", optional({ sigmaData: positive })),
   member("vp", optional({ betaD: positive, betaMin: positive, M: count })),
   member("ve", {}),
   member("iddpm", optional({ nearestIsZero: z.boolean(), M: count, C1: positive, C2: positive })),
-  member("consistency", optional({ sigmaData: positive, sigmaMin: positive, label: labelSchema })),
   member("x", plain),
   member("eps", plain),
   member("v", plain),
@@ -68,6 +67,19 @@ export const preconditioningSchema = z.discriminatedUnion("type", [
   member("score", plain),
   member("energy", plain),
   member("F", plain),
+] as const;
+
+export const preconditioningSchema = z.discriminatedUnion("type", [
+  ...baseMembers,
+  member(
+    "consistency",
+    optional({
+      sigmaData: positive,
+      sigmaMin: positive,
+      label: labelSchema,
+      base: z.discriminatedUnion("type", baseMembers),
+    }),
+  ),
 ]) satisfies z.ZodType<PreconditioningSpec>;
 
 const gamma = optional({ gamma: positive });

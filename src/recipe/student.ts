@@ -171,7 +171,7 @@ export function teacherGuidance({ model }: Recipe, guidance: Recipe["sampling"][
 }
 
 /** The prediction with a label that no longer looks at the objective's schedule, which for a student is another. */
-function withOwnLabel({
+export function withOwnLabel({
   prediction,
   schedule,
 }: Recipe["objective"]): PreconditioningSpec & Recipe["objective"]["prediction"] {

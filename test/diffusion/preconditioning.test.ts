@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   alphaOf,
+  type BasePreconditioningSpec,
   discreteSchedule,
   type NoiseLabelSpec,
   noiseLabel,
@@ -22,6 +23,8 @@ const named: readonly PreconditioningSpec[] = [
   { type: "ve" },
   { type: "iddpm" },
   { type: "consistency" },
+  { type: "consistency", base: { type: "v" }, sigmaMin: 3e-4 },
+  { type: "consistency", base: { type: "edm" }, sigmaMin: 3e-4 },
 ];
 const plain: readonly PreconditioningSpec[] = predictionNames.flatMap((type) =>
   pathNames.map((path) => ({ type, path }) as PreconditioningSpec),
@@ -93,6 +96,15 @@ test("kernels keep what their paths keep", () => {
 test("a consistency model is the identity at its smallest noise level", () => {
   const { cSkip, cOut, targetNoise } = precondition({ type: "consistency", sigmaMin: 0.01 })(0.01);
   assert.deepEqual([cSkip, cOut, targetNoise], [1, 0, 0]);
+  for (const type of predictionNames) {
+    const at = precondition({ type: "consistency", sigmaMin: 0.01, base: { type } as BasePreconditioningSpec });
+    assert.deepEqual([at(0.01).cSkip, at(0.01).cOut, at(0.01).targetX, at(0.01).targetNoise], [1, 0, 0, 0]);
+    // Elsewhere a DDIM step of the base to sigmaMin.
+    const [{ cSkip, cOut }, base] = [at(2), precondition({ type } as BasePreconditioningSpec)(2)];
+    const [x, f] = [0.7, -0.4];
+    const denoised = base.cSkip * x + base.cOut * f;
+    assert.ok(Math.abs(cSkip * x + cOut * f - (denoised + (0.01 / 2) * (x - denoised))) < 1e-14);
+  }
 });
 
 test("iDDPM never gives a label it was not trained on, unless asked to", () => {

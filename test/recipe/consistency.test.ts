@@ -13,6 +13,7 @@ import {
   defineRecipe,
   draw,
   expenseOf,
+  objectiveOf,
   type Recipe,
   samplingPlan,
   taught,
@@ -56,8 +57,23 @@ describe("a consistency model's recipe", () => {
     assert.ok(Math.abs(more - 5 * forwardFlops) <= 1e-6 * trainingFlops);
   });
 
+  for (const name of ["ddpm", "v-cosine", "flow"])
+    test(`${name}: keeps its teacher's prediction and label, and begins with a DDIM step of it`, () => {
+      const from = tinyImages(name);
+      const student = defineRecipe(of({}, from));
+      const { sigmaMin } = samplingPlan(student).spec as { readonly sigmaMin: number };
+      for (const sigma of [2 * sigmaMin, 1, 40]) {
+        const [at, base] = [student, from].map((recipe) => objectiveOf(recipe).precondition(sigma));
+        assert.ok(Math.abs(at.cNoise - base.cNoise) < 1e-9 * (1 + Math.abs(base.cNoise)));
+        assert.ok(Math.abs(at.cIn - base.cIn) < 1e-12);
+        assert.ok(Math.abs(at.cOut - (1 - sigmaMin / sigma) * base.cOut) < 1e-12);
+      }
+    });
+
   test("what cannot be distilled is refused", () => {
-    assert.throws(() => of({}, tinyImages("ddpm")), /prediction is eps/);
+    assert.throws(() => of({}, tinyImages("iddpm")), /learned variance/);
+    assert.throws(() => of({}, tinyImages("edm", 'objective.prediction={"type":"energy"}')), /predicts energy/);
+    assert.throws(() => of({}, of()), /predicts consistency/);
     assert.throws(() => of({ guidance: { scale: 2, rescale: 0.7 } }), /rescales/);
     const unlabelled = tinyImages("edm", "model.conditional=false", "training.labelDropout=0");
     assert.throws(() => of({ guidance: 2 }, unlabelled), /without labels/);
@@ -128,16 +144,21 @@ describe("on a Gaussian the model in one step becomes the exact map", () => {
     assert.ok(rms < tolerance * std, `rms error ${rms}`);
   }
 
-  for (const metric of consistencyMetrics)
-    test(`of the ODE, distilled from the true denoiser with ${metric}`, async () => {
-      const from = recipeOf("points", ...fields, 'objective.prediction={"type":"edm"}');
+  const cases = [
+    ...consistencyMetrics.map((metric) => ["edm", metric] as const),
+    ...["x", "v", "eps"].map((prediction) => [prediction, "l2"] as const),
+  ];
+  for (const [prediction, metric] of cases)
+    test(`of the ODE, distilled from the true denoiser by a network for ${prediction} with ${metric}`, async () => {
+      const from = recipeOf("points", ...fields, `objective.prediction={"type":"${prediction}"}`);
       const images = 128 * 1200;
+      const tolerance = prediction === "eps" ? 0.08 : 0.04; // an error in ε counts σ times
       const recipe = consistencyStudent(from, points, { ...usual, metric, images, learningRate: 5e-3 });
       const student = defineRecipe({
         ...recipe,
         objective: {
           ...recipe.objective,
-          prediction: { type: "consistency", sigmaMin, label: { type: "log-sigma" } },
+          prediction: { ...recipe.objective.prediction, sigmaMin } as Recipe["objective"]["prediction"],
           schedule: { kind: "continuous", schedule: { type: "edm-sampling", sigmaMin, sigmaMax } },
         },
       });
@@ -147,7 +168,7 @@ describe("on a Gaussian the model in one step becomes the exact map", () => {
         { answer: teacherAnswer, close: async () => {} },
         threads,
       );
-      await check(student, target, Math.hypot(std, sigmaMin) / Math.hypot(std, sigmaMax), 0.04);
+      await check(student, target, Math.hypot(std, sigmaMin) / Math.hypot(std, sigmaMax), tolerance);
     });
 
   test("of N Euler steps between conditional means, trained without a teacher", async () => {
