@@ -9,12 +9,16 @@ export interface Decoded {
   readonly skipped: readonly Skipped[];
 }
 
-/** Decoded together: enough to keep every thread busy, few enough to report often, and of large images fewer. */
+/** Decoded at a time: enough to keep every thread busy, and of large images fewer. */
 const [fewest, most, mostBytes] = [8, 64, 2 ** 23];
+/** Images between reports. */
+const often = 16;
+
+type Outcome = { readonly value: Uint8Array | Float32Array } | { readonly reason: unknown };
 
 /**
- * Decodes all files into `sink`, `decode(i)` giving the `bytes` of the i-th. While some are written the next are decoded;
- * more pixels than those are never in memory.
+ * Decodes all files into `sink`, in order, `decode(i)` giving the `bytes` of the i-th. Others are decoded ahead while one is
+ * written; more pixels than those are never in memory.
  */
 export async function* decodeAll(
   files: readonly string[],
@@ -24,21 +28,28 @@ export async function* decodeAll(
 ): AsyncGenerator<Progress, Decoded, void> {
   const kept: number[] = [];
   const skipped: Skipped[] = [];
-  const together = Math.max(fewest, Math.min(most, Math.floor(mostBytes / bytes)));
-  const ask = (start: number) =>
-    Promise.allSettled(files.slice(start, start + together).map((_, i) => decode(start + i)));
-  let next = ask(0);
-  for (let start = 0; start < files.length; start += together) {
-    yield { done: start, total: files.length, what: "reading images" };
-    const results = await next;
-    next = ask(start + together);
-    for (const [i, result] of results.entries()) {
-      if (result.status === "rejected") skipped.push({ file: files[start + i], reason: reasonOf(result.reason) });
+  const ahead = Math.max(fewest, Math.min(most, Math.floor(mostBytes / bytes)));
+  const pending: Promise<Outcome>[] = [];
+  let begun = 0;
+  try {
+    for (const [i, file] of files.entries()) {
+      if (i % often === 0) yield { done: i, total: files.length, what: "reading images" };
+      while (begun < files.length && pending.length < ahead)
+        pending.push(
+          decode(begun++).then(
+            (value) => ({ value }),
+            (reason: unknown) => ({ reason }),
+          ),
+        );
+      const outcome = await pending.shift()!;
+      if ("reason" in outcome) skipped.push({ file, reason: reasonOf(outcome.reason) });
       else {
-        await sink.append(result.value);
-        kept.push(start + i);
+        await sink.append(outcome.value);
+        kept.push(i);
       }
     }
+  } finally {
+    await Promise.all(pending);
   }
   yield { done: files.length, total: files.length, what: "reading images" };
   return { kept, skipped };

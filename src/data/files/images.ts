@@ -3,10 +3,11 @@ import { basename, extname } from "node:path";
 import { ConfigError } from "../../errors/index.ts";
 import { type Build, cached, cacheFile } from "./cache.ts";
 import { decodeAll, reasonOf } from "./decoding.ts";
+import { readHeader, readImage } from "./drawings.ts";
 import type { Crop, Filter } from "./framing.ts";
 import { type FileLabels, type LabelSource, numbered, sidecarNames } from "./labels.ts";
 import type { ImageSummary, Loading, Progress, Skipped } from "./loading.ts";
-import { extensions, type RasterHeader, type RasterShape, readHeader, readImage } from "./raster.ts";
+import { extensions, type RasterHeader, type RasterShape } from "./raster.ts";
 
 /** Image files that belong together. */
 export interface Collection {

@@ -1,5 +1,7 @@
-/** Image files as planes of bytes, by sharp. It is loaded when first needed, because most data sets need no decoder. */
-import { closeSync, openSync, readSync } from "node:fs";
+/**
+ * Images as planes of bytes, by sharp. It is loaded when first needed, because most data sets need no decoder. What is not
+ * known to be a file of pixels comes here by way of `drawings.ts`.
+ */
 import { ConfigError } from "../../errors/index.ts";
 import { type Crop, type Filter, framedIn, type Planes } from "./framing.ts";
 
@@ -52,40 +54,8 @@ async function open(input: string | Uint8Array, density?: number) {
   return sharp(input, { limitInputPixels, failOn: "error", autoOrient: true, ...(density && { density }) });
 }
 
-/** How files of pixels begin: PNG, JPEG, WebP, GIF, TIFF in either byte order. */
-const beginnings = ["\x89PNG", "\xff\xd8", "RIFF", "GIF8", "II", "MM"];
-
-function hasPixels(input: string | Uint8Array): boolean {
-  const head = Buffer.alloc(4);
-  if (typeof input === "string") {
-    const file = openSync(input, "r");
-    try {
-      readSync(file, head, 0, 4, 0);
-    } finally {
-      closeSync(file);
-    }
-  } else head.set(input.subarray(0, 4));
-  const text = head.toString("latin1");
-  return beginnings.some((beginning) => text.startsWith(beginning));
-}
-
-let lastDrawing: Promise<unknown> = Promise.resolve();
-
-/**
- * Runs work on a file. What may be a drawing waits for its turn: the decoder of drawings corrupts memory where two broken
- * ones are read at once.
- */
-async function inTurn<T>(input: string | Uint8Array, work: () => Promise<T>): Promise<T> {
-  if (hasPixels(input)) return work();
-  const mine = lastDrawing.then(work);
-  lastDrawing = mine.catch(() => {});
-  return mine;
-}
-
 /** Reads no more than the header of a file, or of its bytes; what is no image, or too large a one, throws. */
-export const readHeader = (input: string | Uint8Array): Promise<RasterHeader> => inTurn(input, () => header(input));
-
-async function header(input: string | Uint8Array): Promise<RasterHeader> {
+export async function decodeHeader(input: string | Uint8Array): Promise<RasterHeader> {
   const { format, autoOrient, space, depth, hasAlpha } = await (await open(input)).metadata();
   if (!formats.includes(format)) throw new ConfigError(`it is ${format} (one of ${formats.join(", ")})`);
   const { width, height } = autoOrient;
@@ -100,10 +70,7 @@ async function header(input: string | Uint8Array): Promise<RasterHeader> {
  * transparent becomes white where opacity is no channel; colours are never multiplied by it. Only the first frame of a
  * film is read; drawings are drawn at the size.
  */
-export const readImage = (input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array | Float32Array> =>
-  inTurn(input, () => inFrame(input, shape));
-
-async function inFrame(input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array | Float32Array> {
+export async function decodeImage(input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array | Float32Array> {
   const { deep = false, crop = "centre", filter = "lanczos3" } = shape;
   const image = await open(input, await densityOf(input, shape));
   // The decoder's own resampling is the fastest: it reads large JPEGs at a fraction of their size.
@@ -137,7 +104,7 @@ async function decode(image: Decoder, shape: RasterShape, fit: "cover" | "contai
     .toBuffer({ resolveWithObject: true });
   if (info.channels !== channels || data.length !== height * width * channels)
     throw new Error(`internal: ${info.width}×${info.height}×${info.channels} pixels from the decoder.`);
-  return planes(data, channels, new Uint8Array(data.length));
+  return bytePlanes(data, channels);
 }
 
 /** The image at its own size, with its opacity, brought into the frame by us. */
@@ -218,6 +185,22 @@ function onWhite({ values, channels, height, width }: Planes): Float32Array {
   const alpha = (channels - 1) * size;
   for (let k = 0; k < alpha; k++) values[k] += 1 - values[alpha + (k % size)];
   return values;
+}
+
+/** RGBRGB… as RR…GG…BB…, for the usual images four pixels at a time: three words in, three words out. */
+function bytePlanes(pixels: Uint8Array, channels: number): Uint8Array {
+  const out = new Uint8Array(pixels.length);
+  if (channels !== 3 || pixels.length % 12 !== 0 || pixels.byteOffset % 4 !== 0) return planes(pixels, channels, out);
+  const words = pixels.length / 12;
+  const from = new Int32Array(pixels.buffer, pixels.byteOffset, 3 * words);
+  const [red, green, blue] = [0, 1, 2].map((c) => new Int32Array(out.buffer, 4 * c * words, words));
+  for (let i = 0, at = 0; i < words; i++, at += 3) {
+    const [a, b, c] = [from[at], from[at + 1], from[at + 2]];
+    red[i] = (a & 0xff) | ((a >>> 16) & 0xff00) | (b & 0xff0000) | ((c << 16) & 0xff000000);
+    green[i] = ((a >>> 8) & 0xff) | ((b << 8) & 0xff00) | ((b >>> 8) & 0xff0000) | ((c << 8) & 0xff000000);
+    blue[i] = ((a >>> 16) & 0xff) | (b & 0xff00) | ((c << 16) & 0xff0000) | (c & 0xff000000);
+  }
+  return out;
 }
 
 /** RGBRGB… as RR…GG…BB…. */

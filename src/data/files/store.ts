@@ -65,6 +65,8 @@ const headerBytes = 4096;
 const tailBytes = 8 + 32 + endMagic.length;
 /** Checked as a whole. */
 const chunkBytes = 2 ** 22;
+/** What is written goes to the disk on the way, so that the last sync has little left to do. */
+const chunksPerSync = 16;
 const longestDirectory = 2 ** 28;
 /** Bytes of numbers that are read into memory at once. */
 const mostResident = 2 ** 28;
@@ -76,15 +78,28 @@ export async function createStore(path: string, temporary: string, layout: Store
   header.set(new TextEncoder().encode(magic));
   const size = layout.type === "uint8" ? 1 : 4;
   const stride = size * elements(layout.shape);
-  const chunk = new Uint8Array(chunkBytes);
+  // One is filled while the other is written.
+  let [chunk, other] = [new Uint8Array(chunkBytes), new Uint8Array(chunkBytes)];
+  let writing: Promise<void> = Promise.resolve();
+  let syncing: Promise<void> | undefined;
   const sums: Uint8Array[] = [];
   let [filled, written, done] = [0, 0, false];
   const flush = async () => {
     if (filled === 0) return;
     const part = chunk.subarray(0, filled);
     sums.push(createHash("sha256").update(part).digest());
-    await writeAll(handle, part);
+    await writing;
+    writing = writeAll(handle, part);
+    // Failures of this and of what follows are heard of where they are awaited.
+    writing.catch(() => {});
+    [chunk, other] = [other, chunk];
     filled = 0;
+    if (sums.length % chunksPerSync === 0 && syncing === undefined) {
+      syncing = handle.datasync().then(() => {
+        syncing = undefined;
+      });
+      syncing.catch(() => {});
+    }
   };
   try {
     await writeAll(handle, header);
@@ -107,6 +122,7 @@ export async function createStore(path: string, temporary: string, layout: Store
     },
     async finish({ labels, ...facts }) {
       await flush();
+      await Promise.all([writing, syncing]);
       const count = written / stride;
       if (!Number.isInteger(count) || (labels && labels.length !== count))
         throw new Error(`internal: ${written} bytes in examples of ${stride}, ${labels?.length} labels.`);
@@ -129,6 +145,7 @@ export async function createStore(path: string, temporary: string, layout: Store
     async abandon() {
       if (done) return;
       done = true;
+      await Promise.allSettled([writing, syncing]);
       await handle.close().catch(() => undefined);
       await rm(temporary, { force: true });
     },

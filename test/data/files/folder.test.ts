@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { deflateSync } from "node:zlib";
@@ -281,6 +290,27 @@ test("many broken drawings at once are left out like others", async () => {
   const set = await load(folderOf({ ...files, "good.svg": svg }), { size: 8 });
   assert.equal(set.size + set.report.skipped.length, 601);
   assert.ok(set.size >= 1 && set.report.skipped.length > 300);
+});
+
+const children = `/proc/${process.pid}/task/${process.pid}/children`;
+
+test("a drawing that kills its decoder is left out", { skip: !existsSync(children) && "needs Linux" }, async () => {
+  const folder = folderOf(Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`${i}.svg`, svg])));
+  const loading = loadDataset(folder, { cache: folderOf(), size: 8 });
+  for (;;) {
+    const { done, value } = await loading.next();
+    if (!done) {
+      if (value.what === "reading images" && value.done >= 16 && value.done < 64)
+        for (const pid of readFileSync(children, "utf8").split(" ").filter(Boolean))
+          process.kill(Number(pid), "SIGKILL");
+      continue;
+    }
+    const { skipped } = value.report;
+    assert.equal(value.size + skipped.length, 150);
+    assert.ok(value.size > 50 && skipped.length > 0, `${skipped.length} left out`);
+    for (const { reason } of skipped) assert.equal(reason, "its decoder crashed");
+    return;
+  }
 });
 
 test("nothing to read is refused with what was found instead", async () => {
