@@ -41,6 +41,7 @@ import { curvesOf } from "./curve.ts";
 import { showing, shown } from "./eta.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
 import { type Chosen, describeFeatures, extractorFor, featureFlags, readFeatures } from "./features.ts";
+import { checkGuides, guideFlags, withGuides } from "./guides.ts";
 import { loadData } from "./recipes.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { loadSource, type SourceFlags, sourceFlags, testSplit } from "./sources.ts";
@@ -61,6 +62,7 @@ const flags = {
     help: "How samples become bytes: edm rounds, adm truncates",
   },
   ...samplingFlags,
+  ...guideFlags,
   sweep: { type: "string", value: "NAME=V,V;…", help: "Evaluate under all these settings, such as steps=5..40" },
   plot: { type: "string", value: "NAME", help: "Plots of a sweep: every number over NFE, as NAME-kid.svg and so on" },
   ...weightFlags,
@@ -95,6 +97,7 @@ export const evaluate = command({
     "eval runs/mnist",
     "eval runs/mnist --n 5000 --seeds 2 --sweep guidance=1,1.5,2",
     'eval runs/mnist --sweep "sampler=heun,dpm++2m;steps=5..40" --plot sweep',
+    "eval runs/mnist --classifier runs/guide --classifier-scale 2",
     "eval runs/mnist --checkpoint best,latest --weights ema,raw --metrics fd,kid",
     "eval runs/mnist --curve mnist --n 1000 --seeds 2",
     "eval runs/mnist --ema 0.02,0.05,0.1,0.2",
@@ -123,6 +126,7 @@ async function evaluateRun(
   terminal: Terminal,
 ): Promise<void> {
   const { recipe } = folder.describe();
+  checkGuides("eval", flags);
   const settings = settingsFor(recipe, flags);
   const subjects = subjectsOf(folder, flags);
   const data = await loadData(recipe, terminal);
@@ -149,9 +153,16 @@ async function evaluateRun(
         batch: Math.min(flags.batch ?? (data.shape.length === 1 ? 1000 : 64), flags.n),
         rounding: flags.rounding as PixelConvention,
       };
-      const { subject, sets, labels } = await shown(
-        drawSamples(folder, data, request, { threads: flags.threads, device: flags.device as Device }),
-        ({ done, total }) => show(`drawing ${total} samples`, done, total),
+      const { subject, sets, labels } = await withGuides(flags, (guides) =>
+        shown(
+          drawSamples(
+            folder,
+            data,
+            { ...request, ...guides },
+            { threads: flags.threads, device: flags.device as Device },
+          ),
+          ({ done, total }) => show(`drawing ${total} samples`, done, total),
+        ),
       );
       const protocol = protocolOf(flags, seeds, against);
       const evaluation = await judge(subject, protocol, sets, labels, against, metrics, terminal);

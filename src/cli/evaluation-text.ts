@@ -5,14 +5,18 @@ import type { Evaluation, Subject } from "../runs/index.ts";
 /** What was judged, in a line. */
 export function describeSubject(subject: Subject): string {
   if (subject.type === "source") return subject.name;
-  const { step, weights, ema, sampling, evaluations } = subject;
+  const { step, weights, ema, sampling, evaluations, classifier, discriminator } = subject;
   const { sampler, steps, guidance } = sampling;
   const guided =
     guidance === undefined || guidance === 1
       ? ""
       : `, guidance ${typeof guidance === "number" ? guidance : guidance.scale}`;
+  const helped = [
+    classifier ? `, classifier ${classifier.scale}` : "",
+    discriminator ? `, discriminator ${discriminator.weight}` : "",
+  ].join("");
   const calls = evaluations === null ? "" : `, NFE ${evaluations}`;
-  return `step ${step}, ${ema !== undefined ? `ema of length ${ema}` : weights === "ema" ? "ema" : "raw"}: ${sampler}, ${steps} steps${guided}${calls}`;
+  return `step ${step}, ${ema !== undefined ? `ema of length ${ema}` : weights === "ema" ? "ema" : "raw"}: ${sampler}, ${steps} steps${guided}${helped}${calls}`;
 }
 
 /** A heading and a line for each number. */

@@ -10,7 +10,7 @@ import {
   pointExtractor,
 } from "../evaluation/index.ts";
 import { autoFeatureMap, autoFeatures, openFeatures } from "../runs/index.ts";
-import { type Device, devices } from "../runtime/index.ts";
+import type { Device } from "../runtime/index.ts";
 import type { Flags, Terminal } from "./command.ts";
 import { showing, shown } from "./eta.ts";
 
@@ -21,11 +21,6 @@ export const featureFlags = {
     default: "auto",
     help: "What is compared: answers of a network trained on the data, pixels, or an ONNX model's answers",
   },
-} as const satisfies Flags;
-
-export const computeFlags = {
-  device: { type: "choice", choices: devices, default: "cpu", help: "Where to compute" },
-  threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
 } as const satisfies Flags;
 
 /** What --features says. */

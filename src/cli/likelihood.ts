@@ -4,8 +4,8 @@ import { ConfigError } from "../errors/index.ts";
 import { type LikelihoodProgress, runBound, runLikelihood, type TrainedModel } from "../recipe/index.ts";
 import { RunFolder } from "../runs/index.ts";
 import { command, type Flags, type Terminal, type Values } from "./command.ts";
+import { showing, shown } from "./eta.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
-import { bar } from "./terminal.ts";
 import { openModel, weightFlags } from "./weights.ts";
 
 const ownFlags = {
@@ -96,7 +96,7 @@ async function measureFlow(model: TrainedModel, dataset: Dataset, flags: Likelih
     unconditional,
     ...(batch !== undefined && { batch }),
   });
-  const { value, seconds } = await watched(measuring, terminal);
+  const { value, seconds } = await timed(measuring, terminal);
   const { examples: _, ...result } = value;
   const { natsPerDim, bitsPerDim, offset, dims, sigmaMin, sigmaMax, evaluations } = result;
   const divergence = exact ? "exact divergence" : `${probes} ${probe} ${probes === 1 ? "probe" : "probes"}`;
@@ -107,10 +107,10 @@ async function measureFlow(model: TrainedModel, dataset: Dataset, flags: Likelih
   );
   if (bitsPerDim)
     terminal.print(
-      `bits/dim  ${shown(bitsPerDim)}   −ln p/(D ln 2) + ${offset}, D = ${dims}; ${offset} = log2(256 levels / 2, the width of [−1, 1])`,
+      `bits/dim  ${plusMinus(bitsPerDim)}   −ln p/(D ln 2) + ${offset}, D = ${dims}; ${offset} = log2(256 levels / 2, the width of [−1, 1])`,
     );
   terminal.print(
-    `nats/dim  ${shown(natsPerDim)}   −ln p/D${bitsPerDim ? " of the dequantised data in [−1, 1]" : ` in the data's own units, D = ${dims}`}`,
+    `nats/dim  ${plusMinus(natsPerDim)}   −ln p/D${bitsPerDim ? " of the dequantised data in [−1, 1]" : ` in the data's own units, D = ${dims}`}`,
   );
   terminal.record({ method: "flow", data: dataset.name, n, ...result, seconds });
 }
@@ -128,7 +128,7 @@ async function measureBound(model: TrainedModel, dataset: Dataset, flags: Likeli
     ...(sigmaMax !== undefined && { sigmaMax }),
     ...(batch !== undefined && { batch }),
   });
-  const { value: result, seconds } = await watched(measuring, terminal);
+  const { value: result, seconds } = await timed(measuring, terminal);
   const { total, prior, reconstruction, diffusion, unit, dims, evaluations } = result;
   const time =
     result.form === "discrete"
@@ -138,24 +138,22 @@ async function measureBound(model: TrainedModel, dataset: Dataset, flags: Likeli
     `${dataset.name}: ${n} examples, ${result.form} bound, ${time}, σ from ${short(result.sigmaMin)} to ${short(result.sigmaMax)}; ` +
       `${evaluations} network calls in ${seconds.toFixed(1)} s`,
   );
-  terminal.print(`${unit}  ${shown(total)}   −log p/D is at most this in the mean, D = ${dims}`);
+  terminal.print(`${unit}  ${plusMinus(total)}   −log p/D is at most this in the mean, D = ${dims}`);
   for (const [name, term] of Object.entries({ prior, reconstruction, diffusion }))
-    terminal.print(`  ${name.padEnd(15)} ${shown(term)}`);
+    terminal.print(`  ${name.padEnd(15)} ${plusMinus(term)}`);
   terminal.record({ method: "bound", data: dataset.name, n, ...result, seconds });
 }
 
 /** Runs a measurement to its end, with its progress on the terminal. */
-async function watched<T>(measuring: AsyncGenerator<LikelihoodProgress, T, void>, terminal: Terminal) {
+async function timed<T>(measuring: AsyncGenerator<LikelihoodProgress, T, void>, terminal: Terminal) {
   const started = performance.now();
-  for (;;) {
-    const next = await measuring.next();
-    if (next.done) return { value: next.value, seconds: (performance.now() - started) / 1000 };
-    const { share, evaluations } = next.value;
-    terminal.progress(`${bar(share)} ${(share * 100).toFixed(0).padStart(3)}%  ${evaluations} network calls`);
-    terminal.signal.throwIfAborted();
-  }
+  const show = showing(terminal);
+  const value = await shown(measuring, ({ share, evaluations }) =>
+    show("measuring", share, 1, `${evaluations} network calls`),
+  );
+  return { value, seconds: (performance.now() - started) / 1000 };
 }
 
 const short = (value: number) => Number(value.toPrecision(4));
-const shown = ({ mean, error }: { readonly mean: number; readonly error: number }) =>
+const plusMinus = ({ mean, error }: { readonly mean: number; readonly error: number }) =>
   `${mean.toFixed(4)} ± ${error.toFixed(4)}`;

@@ -16,15 +16,15 @@ import {
   type Recipe,
 } from "../recipe/index.ts";
 import type { RunFolder } from "../runs/index.ts";
-import { type Device, devices } from "../runtime/index.ts";
+import type { Device } from "../runtime/index.ts";
 import type { Flags, Terminal, Values } from "./command.ts";
+import { computeFlags } from "./compute-flags.ts";
 import { bar } from "./terminal.ts";
 import { openModel } from "./weights.ts";
 
 export const spreadFlags = {
   n: { type: "integer", default: 64, min: 2, help: "Of a run: examples to measure its loss on at every log-SNR" },
-  device: { type: "choice", choices: devices, default: "cpu", help: "Where to measure" },
-  threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
+  ...computeFlags,
 } as const satisfies Flags;
 
 /** The state of a run's timestep law where training has come to; undefined if another law is asked for. */

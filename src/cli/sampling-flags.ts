@@ -46,6 +46,7 @@ const grids: Readonly<Record<string, (recipe: Recipe, own: Sampling["grid"]) => 
   quadratic: (recipe, own) => ({ type: "time", power: 2, ...range(recipe, own) }),
   leading: () => ({ type: "timesteps", spacing: "leading" }),
   trailing: () => ({ type: "timesteps", spacing: "trailing" }),
+  respaced: () => ({ type: "respaced" }),
   linspace: () => ({ type: "timesteps", spacing: "linspace" }),
 };
 

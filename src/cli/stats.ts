@@ -5,8 +5,9 @@ import { areImages, examplesAt } from "../evaluation/index.ts";
 import { stream } from "../random/index.ts";
 import { cachedReference, hashDataset, writeAtomic } from "../runs/index.ts";
 import { command } from "./command.ts";
+import { computeFlags } from "./compute-flags.ts";
 import { showing, shown } from "./eta.ts";
-import { computeFlags, describeFeatures, extractorFor, featureFlags, readFeatures } from "./features.ts";
+import { describeFeatures, extractorFor, featureFlags, readFeatures } from "./features.ts";
 import { loadSource, sourceFlags, testSplit } from "./sources.ts";
 
 /** Images that ADM's own reference files hold. */

@@ -9,6 +9,7 @@ import {
   type PlannedGrid,
   type Recipe,
   type StepLoss,
+  type StepProgress,
   type StepSearch,
   searchSteps,
   selectSteps,
@@ -18,11 +19,11 @@ import {
 import { RunFolder, writeAtomic, writePlot } from "../runs/index.ts";
 import { type FeatureMap, sigmaSteps } from "../sampling/index.ts";
 import { command, type Terminal } from "./command.ts";
+import { showing, shown } from "./eta.ts";
 import { type FeatureOptions, featureMapFor } from "./features.ts";
 import { gridFileFormat } from "./grid-file.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
 import { loadData } from "./recipes.ts";
-import { bar } from "./terminal.ts";
 import { openModel, weightFlags } from "./weights.ts";
 
 const stepLosses = ["kid", "energy"] as const satisfies readonly StepLoss[];
@@ -84,6 +85,11 @@ export const steps = command({
           writeGrids(flags.out, { run: folder.path, unit: lossUnits[loss], grids }, terminal, "ddim");
         return;
       }
+      const show = showing(terminal);
+      const calls =
+        (what: string) =>
+        ({ share, evaluations }: StepProgress) =>
+          show(what, share, 1, `${evaluations} network calls`);
       const others = flags.check ?? Math.min(n, dataset.size - n);
       const request = {
         seed,
@@ -96,7 +102,7 @@ export const steps = command({
         maxSteps: Math.max(...budgets),
         levels: levelCount,
       });
-      const { unit, levels, best, bound, usual } = await shown("measuring", selecting, terminal);
+      const { unit, levels, best, bound, usual } = await shown(selecting, calls("measuring"));
       const plans = budgets.map((budget): Plan => {
         const plan = best(budget);
         const grids = { dp: plan.sigmas, ...usualGrids(recipe, budget), ...alike(plan.sigmas) };
@@ -112,7 +118,7 @@ export const steps = command({
             count: others,
             first: n,
           });
-          const found = await shown("checking", checking, terminal);
+          const found = await shown(checking, calls("checking"));
           checked.push(Object.fromEntries(Object.keys(grids).map((name, i) => [name, found[i]])));
         }
       const check = others >= 2 ? `, checked on ${others} others with other noise` : "";
@@ -181,6 +187,7 @@ async function searched(
   terminal: Terminal,
 ): Promise<GridFile["grids"]> {
   const grids: Record<string, StepSearch> = {};
+  const show = showing(terminal);
   terminal.print(`${dataset.name}: half to search on, half to check on; ddim, ${lossUnits[by]} (0 is the data's own):`);
   for (const budget of budgets) {
     const usual = usualGrids(model.recipe, budget);
@@ -190,19 +197,16 @@ async function searched(
         ...(features && { features }),
         ...(batch !== undefined && { batch }),
       });
-      let next = await searching.next();
-      for (; !next.done; next = await searching.next()) {
-        const { share, loss } = next.value;
-        terminal.progress(`${bar(share)} ${budget} steps from ${name}: ${loss.toExponential(2)}`);
-        terminal.signal.throwIfAborted();
-      }
-      const { before, after, change, sigmas, factors } = next.value;
+      const found = await shown(searching, ({ share, loss }) =>
+        show(`${budget} steps from ${name}`, share, 1, `loss ${loss.toExponential(2)}`),
+      );
+      const { before, after, change, sigmas, factors } = found;
       const cells = [before, after, change].map(({ mean, error }) => `${mean.toFixed(5)} ± ${error.toFixed(5)}`);
       terminal.print(`${String(budget).padStart(3)} steps from ${name}: ${cells[0]} → ${cells[1]}; change ${cells[2]}`);
       terminal.print(`  σ ${sigmas.map((sigma) => Number(sigma.toPrecision(3))).join(" ")} 0`);
       if (free) terminal.print(`  factors ${factors.map((factor) => Number(factor.toPrecision(4))).join(" ")}`);
-      terminal.record({ steps: budget, from: name, unit: lossUnits[by], ...next.value });
-      if (!(grids[budget]?.after.mean <= after.mean)) grids[budget] = next.value;
+      terminal.record({ steps: budget, from: name, unit: lossUnits[by], ...found });
+      if (!(grids[budget]?.after.mean <= after.mean)) grids[budget] = found;
     }
   }
   return grids;
@@ -226,21 +230,6 @@ function alike(plan: readonly number[]): Readonly<Record<string, readonly number
     "log-snr, dp's ends": sigmaSteps({ type: "exponential", steps, sigmaMax, sigmaMin }),
     "karras 7, dp's ends": sigmaSteps({ type: "karras", steps, sigmaMax, sigmaMin }),
   };
-}
-
-/** Runs long work to its end under a progress bar. */
-async function shown<T>(
-  what: string,
-  work: AsyncGenerator<{ readonly share: number; readonly evaluations: number }, T, void>,
-  terminal: Terminal,
-): Promise<T> {
-  for (;;) {
-    const next = await work.next();
-    if (next.done) return next.value;
-    const { share, evaluations } = next.value;
-    terminal.progress(`${bar(share)} ${(share * 100).toFixed(0).padStart(3)}%  ${what}: ${evaluations} network calls`);
-    terminal.signal.throwIfAborted();
-  }
 }
 
 function printPlan(

@@ -5,16 +5,16 @@ import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { expenseOf, objectiveOf, type Recipe, samplingPlan } from "../recipe/index.ts";
 import { type Ending, RunFolder, type TrainRunOptions, trainRun } from "../runs/index.ts";
-import { type Device, devices } from "../runtime/index.ts";
+import type { Device } from "../runtime/index.ts";
 import { reportAccuracy } from "./accuracy.ts";
 import { command, type Flags, flagName, type Terminal } from "./command.ts";
+import { computeFlags } from "./compute-flags.ts";
 import { descriptionOf, loadData, prepare, readDuration, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, bar, duration } from "./terminal.ts";
 
 /** Flags about where and how it runs, which leave the result as it is. */
 export const runFlags = {
-  device: { type: "choice", choices: devices, default: "cpu", help: "Where to compute" },
-  threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
+  ...computeFlags,
   keep: { type: "integer", default: 3, min: 1, help: "Latest checkpoints that stay, besides the best" },
   checkpointEvery: { type: "number", default: 60, min: 0, help: "Seconds between checkpoints" },
 } as const satisfies Flags;

@@ -2,9 +2,10 @@
 import { ConfigError } from "../errors/index.ts";
 import { modelOf, type TrainedModel, trainedModel } from "../recipe/index.ts";
 import type { RunFolder } from "../runs/index.ts";
-import { type Device, devices } from "../runtime/index.ts";
+import type { Device } from "../runtime/index.ts";
 import { flatFromCheckpoint, networkOf } from "../training/index.ts";
 import type { Flags, Values } from "./command.ts";
+import { computeFlags } from "./compute-flags.ts";
 
 export const weightFlags = {
   weights: {
@@ -15,8 +16,7 @@ export const weightFlags = {
   },
   checkpoint: { type: "string", value: "STEP", default: "latest", help: "latest, best, or a step" },
   batch: { type: "integer", min: 1, help: "Most samples in one call of the network" },
-  device: { type: "choice", choices: devices, default: "cpu", help: "Where to compute" },
-  threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
+  ...computeFlags,
 } as const satisfies Flags;
 
 /** The model of a run, open. */

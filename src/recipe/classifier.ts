@@ -50,6 +50,8 @@ function encoderOf(network: Network): Network {
 export interface TrainedClassifier {
   readonly recipe: Recipe;
   readonly facts: DataFacts;
+  /** Flat. */
+  readonly params: Float32Array;
   classifier(batch: number): Promise<Classifier>;
   close(): Promise<void>;
 }
@@ -71,6 +73,7 @@ export function trainedClassifier(
   return {
     recipe,
     facts,
+    params,
     classifier(batch) {
       const known =
         compiled.get(batch) ?? compileClassifier({ ...spec, classifies }, params, { precondition, batch, ...options });

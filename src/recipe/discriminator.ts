@@ -70,6 +70,8 @@ export function againstSamples(data: Dataset, samples: Dataset): Dataset {
 /** A trained discriminator, compiled for the batches that are asked for. */
 export interface TrainedDiscriminator {
   readonly facts: DataFacts;
+  /** Flat. */
+  readonly params: Float32Array;
   discriminator(batch: number): Promise<Discriminator>;
   close(): Promise<void>;
 }
@@ -89,6 +91,7 @@ export function trainedDiscriminator(
   const compiled = new Map<number, ReturnType<typeof compileDiscriminator>>();
   return {
     facts,
+    params,
     async discriminator(batch) {
       const known =
         compiled.get(batch) ??

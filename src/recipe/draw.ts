@@ -2,15 +2,15 @@
 import { ConfigError } from "../errors/index.ts";
 import { type Stream, stream } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import { counted, solve, solvePath } from "../sampling/index.ts";
-import { type ClassifierGuidance, type DiscriminatorGuidance, modifiedDenoiser } from "./modified.ts";
+import { counted, inpainted, solve, solvePath } from "../sampling/index.ts";
+import { type ClassifierGuidance, type Guides, modifiedDenoiser } from "./modified.ts";
 import type { DataFacts, Recipe } from "./recipe.ts";
 import { samplingPlan } from "./sampling-plan.ts";
 import { type TrainedModel, trainedModel } from "./trained.ts";
 import { trainedLevels, usualLevels } from "./trained-levels.ts";
 
 /** What to draw. */
-export interface DrawRequest {
+export interface DrawRequest extends Guides {
   readonly count: number;
   /** Sample i of a seed is the same picture whatever the count and the batch (up to rounding). */
   readonly seed: number;
@@ -24,10 +24,21 @@ export interface DrawRequest {
   readonly sampling?: Recipe["sampling"];
   /** The unit noise that sample i starts from, in place of its own. */
   readonly latent?: (index: number) => Float64Array;
-  /** A classifier to guide by, towards each sample's class: of a model without labels too, and there each class in turn. */
-  readonly towards?: ClassifierGuidance;
-  /** A discriminator that corrects the score. */
-  readonly corrected?: DiscriminatorGuidance;
+  /** What samples begin from or keep, in place of pure noise. */
+  readonly edit?: Edit;
+}
+
+/** Drawing on top of images that are there. */
+export interface Edit {
+  /** The image for sample i, flat in [−1, 1]. */
+  readonly image: (index: number) => Float64Array;
+  /**
+   * Image-to-image (Meng et al. 2022): sampling begins at the grid's highest level that is not above this one, from the
+   * image with that much noise. Left out: from pure noise.
+   */
+  readonly sigma?: number;
+  /** Inpainting: 1 for each number of the image that is drawn anew, 0 for each that is kept. Left out: all is drawn. */
+  readonly mask?: Float64Array;
 }
 
 export interface DrawOptions extends DrawRequest, CompileOptions {}
@@ -49,7 +60,7 @@ export async function* draw(
   recipe: Recipe,
   facts: DataFacts,
   params: Float32Array,
-  { count, seed, first, label, batch, sampling, latent, towards, corrected, ...options }: DrawOptions,
+  { count, seed, first, label, batch, sampling, latent, edit, towards, corrected, ...options }: DrawOptions,
 ): AsyncGenerator<Drawn, Float64Array, void> {
   const model = trainedModel(recipe, facts, params, options);
   const request = {
@@ -60,6 +71,7 @@ export async function* draw(
     ...(batch !== undefined && { batch }),
     ...(sampling && { sampling }),
     ...(latent && { latent }),
+    ...(edit && { edit }),
     ...(towards && { towards }),
     ...(corrected && { corrected }),
   };
@@ -81,13 +93,14 @@ export async function* drawFrom(
     batch: asked,
     sampling = model.recipe.sampling,
     latent,
+    edit,
     towards,
     corrected,
   }: DrawRequest,
 ): AsyncGenerator<Drawn, Float64Array, void> {
   const { dims, classes } = model;
   const batch = Math.min(asked ?? 64, count);
-  const plan = samplingPlan(model.recipe, sampling);
+  const plan = samplingPlan(model.recipe, sampling, edit?.sigma);
   const { steps, startStd } = plan;
   const { temperature = 1 } = sampling;
   const samples = new Float64Array(count * dims);
@@ -103,10 +116,13 @@ export async function* drawFrom(
     const x = noise();
     for (const [row, i] of indices.entries()) if (latent && wanted(i)) x.set(latent(i), row * dims);
     for (let i = 0; i < x.length; i++) x[i] *= temperature * startStd;
+    const known = edit && rows(indices.map(edit.image), dims);
+    if (known && edit.sigma !== undefined) for (let i = 0; i < x.length; i++) x[i] += known[i];
     const labels = indices.map((i) => (wanted(i) ? labelOf(i) : undefined));
     const told = classes > 0 ? labels : towards ? labels.map(() => undefined) : labels;
     const guide = towards && { ...towards, labels };
-    const denoise = counted(await modifiedDenoiser(model, told, sampling, guide, corrected));
+    const modified = await modifiedDenoiser(model, told, sampling, guide, corrected);
+    const denoise = counted(known && edit.mask ? inpainted(modified, { known, mask: edit.mask }) : modified);
     let last = x;
     const factors = plan.path ? undefined : plan.factors;
     const handed = {
@@ -162,6 +178,17 @@ function learnedVariance(model: TrainedModel, batch: number, { guidance }: Recip
 /** The unit noise that sample i of a seed starts from. */
 export const latentOf = (seed: number, index: number, dims: number): Float64Array =>
   stream(seed, "sample", index).fillNormal(new Float64Array(dims));
+
+/** Samples one after the other; each must be of `dims` numbers. */
+function rows(samples: readonly Float64Array[], dims: number): Float64Array {
+  const out = new Float64Array(samples.length * dims);
+  for (const [row, sample] of samples.entries()) {
+    if (sample.length !== dims)
+      throw new ConfigError(`draw: an image of ${sample.length} numbers (the model takes ${dims}).`);
+    out.set(sample, row * dims);
+  }
+  return out;
+}
 
 /** Each sample's part of `out` from that sample's own stream. */
 function fill(streams: readonly Stream[], out: Float64Array): Float64Array {

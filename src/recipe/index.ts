@@ -30,7 +30,7 @@ export {
   type TrainedDiscriminator,
   trainedDiscriminator,
 } from "./discriminator.ts";
-export { type Drawn, type DrawOptions, type DrawRequest, draw, drawFrom, latentOf } from "./draw.ts";
+export { type Drawn, type DrawOptions, type DrawRequest, draw, drawFrom, type Edit, latentOf } from "./draw.ts";
 export { decode, type EncodeOptions, encode } from "./encode.ts";
 export {
   type DenoisingError,
@@ -54,7 +54,7 @@ export {
   measureErrors,
   type NoiseErrors,
 } from "./loss-spread.ts";
-export type { ClassifierGuidance, DiscriminatorGuidance } from "./modified.ts";
+export type { ClassifierGuidance, DiscriminatorGuidance, Guides } from "./modified.ts";
 export { type RecipePathSampler, recipePathSamplers } from "./path-names.ts";
 export { type PathRun, pathOf } from "./path-plan.ts";
 export { type PresetName, preset, presetNames, presetSummaries } from "./presets.ts";

@@ -36,6 +36,14 @@ export interface DiscriminatorGuidance {
   readonly weight: number;
 }
 
+/** Other networks that change what a model draws. */
+export interface Guides {
+  /** A classifier to guide by, towards each sample's class: of a model without labels too, and there each class in turn. */
+  readonly towards?: ClassifierGuidance;
+  /** A discriminator that corrects the score. */
+  readonly corrected?: DiscriminatorGuidance;
+}
+
 /**
  * D for a batch of labels, as `sampling` says: the network's answer, guided, then its noise scaled, then clipped.
  * `towards` adds a classifier's gradient, and the classes it is for; `corrected` a discriminator's.

@@ -55,29 +55,41 @@ interface Planned {
 }
 
 /**
- * The plan of a recipe's sampling, or of other sampling from the same model.
+ * The plan of a recipe's sampling, or of other sampling from the same model. With `below`, that of its last part: the levels
+ * that are not above this one, begun from something that has so much noise.
  * @throws ConfigError for options that the sampler has not, too few steps, a grid beyond the noise levels that the model
  * was trained at, and a start at infinite noise that the sampler or the prediction cannot take.
  */
-export function samplingPlan(recipe: Recipe, sampling: Recipe["sampling"] = recipe.sampling): SamplingPlan {
-  const { sampler, steps, options = {}, clip, threshold } = sampling;
+export function samplingPlan(
+  recipe: Recipe,
+  sampling: Recipe["sampling"] = recipe.sampling,
+  below?: number,
+): SamplingPlan {
+  const { sampler, options = {}, clip, threshold } = sampling;
   if (clip && threshold !== undefined)
     throw new ConfigError("sampling: clip and threshold are both given; dynamic thresholding clips already (one).");
   checkGuidance(recipe, sampling);
   if (isPathSampler(sampler)) {
+    if (below !== undefined)
+      throw new ConfigError(
+        `sampling: ${sampler} has no levels to begin at. Take a sampler on a ladder, such as heun.`,
+      );
     const run = pathRun(recipe, sampler, sampling);
-    return { ...run, steps, sigmas: [], startStd: run.path.priorStd };
+    return { ...run, steps: sampling.steps, sigmas: [], startStd: run.path.priorStd };
   }
   if (sampling.path !== undefined)
     throw new ConfigError(
       `sampling.path: ${sampler} steps from noise level to noise level on every path. Leave it out, or take predictor-corrector or euler-maruyama.`,
     );
   const spec = { type: sampler, ...options } as SamplerSpec;
-  const count = evaluations(spec, steps); // resolves the options
-  if (steps < leastSteps(spec))
-    throw new ConfigError(`sampling.steps: ${sampler} needs at least ${leastSteps(spec)} steps; got ${steps}.`);
-  const sigmas = sigmasOf(recipe, sampling);
-  const factors = factorsOf(sampling);
+  evaluations(spec, sampling.steps); // resolves the options
+  checkSteps(spec, sampling.steps);
+  const ladder = sigmasOf(recipe, sampling);
+  const skipped = below === undefined ? 0 : levelsAbove(ladder, below);
+  const sigmas = ladder.slice(skipped);
+  const steps = sigmas.length - 1;
+  if (skipped > 0) checkSteps(spec, steps, ` below ${below}`);
+  const factors = factorsOf(sampling)?.slice(skipped);
   const [first] = sigmas;
   if (first === Number.POSITIVE_INFINITY && !infinite(sampler))
     throw new ConfigError(
@@ -87,11 +99,11 @@ export function samplingPlan(recipe: Recipe, sampling: Recipe["sampling"] = reci
   checkLevels(recipe, sigmas);
   return {
     spec,
-    steps: sigmas.length - 1,
+    steps,
     sigmas,
     ...(factors && { factors }),
-    startStd: startStd(recipe, first),
-    evaluations: count,
+    startStd: below === undefined ? startStd(recipe, first) : first,
+    evaluations: evaluations(spec, steps),
     stochastic: isStochastic(spec, steps),
   };
 }
@@ -108,6 +120,23 @@ function checkGuidance({ model }: Recipe, { guidance = 1 }: Recipe["sampling"]):
     );
   if (!(scale >= low && scale <= high))
     throw new ConfigError(`sampling.guidance: the model has learned weights of ${low} to ${high}; got ${scale}.`);
+}
+
+function checkSteps(spec: SamplerSpec, steps: number, where = ""): void {
+  if (steps < leastSteps(spec))
+    throw new ConfigError(
+      `sampling.steps: ${spec.type} needs at least ${leastSteps(spec)} steps${where}; got ${steps}.`,
+    );
+}
+
+/** How many levels lie above one. */
+function levelsAbove(sigmas: Sigmas, below: number): number {
+  const first = sigmas.findIndex((sigma) => sigma <= below * 1.000001);
+  if (sigmas[first] > 0) return first;
+  const lowest = sigmas[sigmas.length - 2];
+  throw new ConfigError(
+    `sampling: no level of the grid is at or below ${below}, to begin at (the lowest is ${round(lowest)}).`,
+  );
 }
 
 /** The factors of a grid of levels, which only ddim has a place for. */

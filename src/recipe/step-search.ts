@@ -17,6 +17,9 @@ import { startStd } from "./sampling-plan.ts";
 import type { TrainedModel } from "./trained.ts";
 import { usualLevels } from "./trained-levels.ts";
 
+/** Examples that every batch of samples is compared with. */
+const mostExamples = 2048;
+
 /** What samples are compared with data by: the energy distance of both as they are, or KID, the kernel distance. */
 export type StepLoss = "energy" | "kid";
 
@@ -30,13 +33,13 @@ export interface StepSearchRequest {
   readonly seed: number;
   /** Updates; 200 by default. */
   readonly updates?: number;
-  /** Samples and examples in an update; 256 by default. */
+  /** Samples in an update; 256 by default. They are compared with up to 2,048 examples. */
   readonly batch?: number;
   /** How far an update moves ln of a gap, about; 0.03 by default. */
   readonly rate?: number;
   /** Whether the factor of each step is searched too; false by default. DDIM has none of its own. */
   readonly factors?: boolean;
-  /** Batches of other examples and noise that the steps are compared on; 20 by default. */
+  /** Batches of other noise that the steps are compared on, against other examples; 20 by default. */
   readonly checks?: number;
 }
 
@@ -62,39 +65,39 @@ export async function* searchSteps(
   const half = Math.floor(dataset.size / 2);
   const denoiser = await model.denoiser(batch);
   const assemble = batches(dataset, { seed, order: order(seed, dataset.size) });
-  /**
-   * Batch k: of the first half of the data to search on, of the second to check on. Samples have the classes of other
-   * examples than those they are compared with: those of the same ones would make the distance too small.
-   */
-  const lossFor = (x: Float64Array): SampleLoss | Promise<SampleLoss> => {
+  /** The first half of the data is searched on, the second checked on; in each, samples meet the same examples. */
+  const lossFrom = (first: number): SampleLoss | Promise<SampleLoss> => {
+    const x = Float64Array.from(assemble(first, Math.min(half, mostExamples)).x);
     if (lossName === "energy") return energyDistance(x, dims);
     return features ? featureKernelLoss(x, features) : kernelLoss(x, dims);
   };
-  const draw = async (purpose: "search" | "check", k: number) => {
+  /** Batch k: noise, and classes as often as the half has them. */
+  const draw = (purpose: "search" | "check", k: number) => {
     const first = purpose === "search" ? 0 : half;
-    const at = (i: number) => first + ((k * batch + i) % half);
-    const x = new Float64Array(batch * dims);
-    const labels: (number | undefined)[] = [];
-    const others = stream(seed, `step classes, ${purpose}`, k);
-    for (let i = 0; i < batch; i++) {
-      x.set(assemble(at(i), 1).x, i * dims);
-      labels.push(model.classes > 0 ? assemble(first + others.integer(half), 1).labels?.[0] : undefined);
-    }
-    const noise = stream(seed, `step ${purpose}`, k).fillNormal(new Float64Array(batch * dims));
+    const classes = stream(seed, `step classes, ${purpose}`, k);
+    const labels = Array.from({ length: batch }, () =>
+      model.classes > 0 ? assemble(first + classes.integer(half), 1).labels?.[0] : undefined,
+    );
     const std = startStd(recipe, start[0]);
-    return { lossOf: await lossFor(x), labels, noise: noise.map((v) => v * std) };
+    const noise = stream(seed, `step ${purpose}`, k).fillNormal(new Float64Array(batch * dims));
+    return { labels, noise: noise.map((v) => v * std) };
   };
   // Levels as ln of the gaps between their logarithms, so that they always fall; factors as they are.
   const gaps = Float64Array.from(start.slice(1), (sigma, i) => Math.log(Math.log(start[i] / sigma)));
   const factors = new Float64Array(start.length).fill(1);
+  const range = Math.log(start[0] / sigmaMin);
   const stepsNow = (): SearchedSteps => {
+    keepWithin(range, gaps);
     let log = Math.log(start[0]);
-    const sigmas = [start[0], ...Array.from(gaps, (gap) => Math.max(Math.exp((log -= Math.exp(gap))), sigmaMin))];
-    return { sigmas, factors: Array.from(factors) };
+    return {
+      sigmas: [start[0], ...Array.from(gaps, (gap) => Math.exp((log -= Math.exp(gap))))],
+      factors: [...factors],
+    };
   };
   const adam = [adamOf(gaps, rate), adamOf(factors, rate / 3)];
+  const lossOf = await lossFrom(0);
   for (let update = 0; update < updates; update++) {
-    const { lossOf, labels, noise } = await draw("search", update);
+    const { labels, noise } = draw("search", update);
     const now = stepsNow();
     const found = await stepGradient(denoiser.denoise(labels), denoiser.denoiseAndProduct(labels), noise, now, lossOf);
     // ln σ_i = ln σ_0 − Σ exp(gap): a gap moves all levels after it.
@@ -108,14 +111,21 @@ export async function* searchSteps(
   const last = stepsNow();
   const begun: SearchedSteps = { sigmas: start, factors: start.map(() => 1) };
   const [before, after] = [new Float64Array(checks), new Float64Array(checks)];
+  const check = await lossFrom(half);
   for (let k = 0; k < checks; k++) {
-    const { lossOf, labels, noise } = await draw("check", k);
+    const { labels, noise } = draw("check", k);
     const denoise = denoiser.denoise(labels);
-    before[k] = (await lossOf((await runSteps(denoise, noise, begun)).at(-1) ?? noise)).loss;
-    after[k] = (await lossOf((await runSteps(denoise, noise, last)).at(-1) ?? noise)).loss;
+    before[k] = (await check((await runSteps(denoise, noise, begun)).at(-1) ?? noise)).loss;
+    after[k] = (await check((await runSteps(denoise, noise, last)).at(-1) ?? noise)).loss;
   }
   const change = after.map((value, k) => value - before[k]);
   return { ...last, before: estimate(before), after: estimate(after), change: estimate(change) };
+}
+
+/** Moves gaps whose levels would end below the lowest together until the last level is there. */
+function keepWithin(range: number, gaps: Float64Array): void {
+  const total = gaps.reduce((sum, gap) => sum + Math.exp(gap), 0);
+  if (total > range) for (let i = 0; i < gaps.length; i++) gaps[i] -= Math.log(total / range);
 }
 
 /** Adam on an array in place; `scale` shrinks the rate. */

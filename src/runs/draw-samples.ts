@@ -4,17 +4,25 @@ import { type Dataset, elements, labelCounts, type PixelConvention } from "../da
 import { ConfigError } from "../errors/index.ts";
 import { type Examples, examplesOf } from "../evaluation/index.ts";
 import { stream } from "../random/index.ts";
-import { drawFrom, modelOf, type Recipe, samplingPlan, type TrainedModel, trainedModel } from "../recipe/index.ts";
+import {
+  drawFrom,
+  type Guides,
+  modelOf,
+  type Recipe,
+  samplingPlan,
+  type TrainedModel,
+  trainedModel,
+} from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { flatFromCheckpoint, networkOf } from "../training/index.ts";
 import { averageOfLength } from "./averages.ts";
 import { hashBytes } from "./data-hash.ts";
-import type { Subject } from "./evaluation-log.ts";
+import type { RunSubject, Subject } from "./evaluation-log.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { sampleStore } from "./sample-store.ts";
 
 /** Which samples of a run. */
-export interface SamplesOf {
+export interface SamplesOf extends Guides {
   readonly checkpoint: "latest" | "best" | number;
   readonly weights: "ema" | "params";
   /** An average of this relative length in their place, put together from what the run stored. */
@@ -47,7 +55,7 @@ export interface DrawnSamples {
 export async function* drawSamples(
   folder: RunFolder,
   dataset: Dataset,
-  { checkpoint: which, weights, ema, sampling, n, seeds, batch, rounding }: SamplesOf,
+  { checkpoint: which, weights, ema, sampling, n, seeds, batch, rounding, ...guides }: SamplesOf,
   options: CompileOptions = {},
 ): AsyncGenerator<DrawingProgress, DrawnSamples, void> {
   const { recipe, data } = folder.describe();
@@ -60,12 +68,15 @@ export async function* drawSamples(
     return { params: flat, step: Number(metadata["step"]), images: Number(metadata["images"]) };
   }
   const { evaluations } = samplingPlan(recipe, sampling);
-  const classOf = classes(dataset, spec.classes);
+  const known = guides.towards ? guides.towards.classifier.facts.classes : spec.classes;
+  const classOf = classes(dataset, known);
+  const guidedBy = recordOf(guides);
   const made = {
     parameters: hashBytes(params),
     sampling,
     rounding,
     classes: classOf.kind,
+    ...guidedBy,
     // The model's meaning: the same parameters under another objective denoise otherwise.
     objective: recipe.objective,
     sigmaData: recipe.data.sigmaData,
@@ -86,7 +97,7 @@ export async function* drawSamples(
       yield { done: Math.min(total, found + i * batch), total, found };
       const first = index * batch;
       const label = (sample: number) => classOf.of(seed, sample);
-      const drawing = drawFrom(model, { count: batch, first, seed, batch, sampling, label });
+      const drawing = drawFrom(model, { count: batch, first, seed, batch, sampling, label, ...guides });
       let next = await drawing.next();
       for (; !next.done; next = await drawing.next()) {
         measured = next.value.perSample;
@@ -113,10 +124,21 @@ export async function* drawSamples(
       sampling,
       evaluations: evaluations ?? (measured || null),
       classes: classOf.kind,
+      ...guidedBy,
     },
     sets: stores.map((store) => store.read(n)),
-    ...(spec.classes > 0 && {
+    ...(known > 0 && {
       labels: seeds.map((seed) => Int32Array.from({ length: n }, (_, i) => classOf.of(seed, i)!)),
+    }),
+  };
+}
+
+/** Which networks guide, and how strongly. */
+function recordOf({ towards, corrected }: Guides): Pick<RunSubject, "classifier" | "discriminator"> {
+  return {
+    ...(towards && { classifier: { parameters: hashBytes(towards.classifier.params), scale: towards.scale } }),
+    ...(corrected && {
+      discriminator: { parameters: hashBytes(corrected.discriminator.params), weight: corrected.weight },
     }),
   };
 }

@@ -6,21 +6,27 @@ import { writeAtomic } from "./atomic.ts";
 
 /** What was judged: samples of a checkpoint, or images from elsewhere. */
 export type Subject =
-  | {
-      readonly type: "run";
-      readonly step: number;
-      readonly images: number;
-      readonly weights: "ema" | "params";
-      /** The relative length of an average that was put together after training, in place of the run's own. */
-      readonly ema?: number;
-      /** SHA-256 of the parameters. */
-      readonly parameters: string;
-      readonly sampling: Recipe["sampling"];
-      /** Evaluations of D for a sample (NFE); null of a sampler that chooses as it runs, when nothing had to be drawn. */
-      readonly evaluations: number | null;
-      readonly classes: "as in the data" | "none";
-    }
+  | RunSubject
   | { readonly type: "source"; readonly name: string; readonly hash: string; readonly size: number };
+
+/** Samples of a checkpoint, and how they were drawn. */
+export interface RunSubject {
+  readonly type: "run";
+  readonly step: number;
+  readonly images: number;
+  readonly weights: "ema" | "params";
+  /** The relative length of an average that was put together after training, in place of the run's own. */
+  readonly ema?: number;
+  /** SHA-256 of the parameters. */
+  readonly parameters: string;
+  readonly sampling: Recipe["sampling"];
+  /** Evaluations of D for a sample (NFE); null of a sampler that chooses as it runs, when nothing had to be drawn. */
+  readonly evaluations: number | null;
+  readonly classes: "as in the data" | "none";
+  /** SHA-256 of the parameters of what guided. */
+  readonly classifier?: { readonly parameters: string; readonly scale: number };
+  readonly discriminator?: { readonly parameters: string; readonly weight: number };
+}
 
 /** One evaluation. */
 export interface Evaluation {

@@ -99,6 +99,7 @@ export {
   type LogGradient,
 } from "./guidance.ts";
 export { type HeunOptions, heun, heunOptions } from "./heun.ts";
+export { type Inpainting, inpainted } from "./inpainting.ts";
 export { slerp, tempered } from "./latent.ts";
 export {
   bitsPerDim,

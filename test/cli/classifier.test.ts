@@ -97,6 +97,25 @@ test("samples of a model without labels go to the class that is asked for", asyn
   assert.ok(existsSync(out));
 });
 
+test("samples are evaluated with guidance, apart from those without", async () => {
+  const few = ["eval", run, "--n", "30", "--seeds", "1", "--steps", "4", "--json"];
+  const judged = async (...flags: readonly string[]) => {
+    const { code, stdout, stderr } = await inProcess([...few, ...flags]);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+  };
+  const free = await judged();
+  const guided = await judged("--classifier", guide, "--classifier-scale", "2");
+  assert.equal(free.subject.classifier, undefined);
+  assert.equal(guided.subject.classifier.scale, 2);
+  assert.equal(guided.subject.classifier.parameters.length, 64);
+  assert.equal(guided.subject.classes, "as in the data");
+  const values = ({ measurements }: { readonly measurements: readonly { readonly values: readonly number[] }[] }) =>
+    measurements.map(({ values: [first] }) => first);
+  assert.notDeepEqual(values(guided), values(free));
+  assert.deepEqual(values(await judged("--classifier", guide, "--classifier-scale", "2")), values(guided));
+});
+
 test("what cannot guide or be guided is refused", async () => {
   const refused = async (pattern: RegExp, ...args: string[]) => {
     const { code, stderr } = await inProcess(args);
@@ -106,6 +125,7 @@ test("what cannot guide or be guided is refused", async () => {
   await refused(/is a classifier's, which cannot denoise/, "sample", guide, "--n", "1");
   await refused(/is a denoiser's/, "sample", run, "--n", "1", "--classifier", run);
   await refused(/--classifier-scale needs --classifier/, "sample", run, "--classifier-scale", "2");
+  await refused(/eval: --classifier-scale needs --classifier/, "eval", run, "--classifier-scale", "2");
   await refused(/--class: .* add --classifier/, "sample", run, "--class", "1");
   await refused(
     /classify needs labelled data/,

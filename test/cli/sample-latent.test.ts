@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import sharp from "sharp";
+import { framing } from "../../src/cli/given.ts";
 import { samplingFlags, samplingOf } from "../../src/cli/sampling-flags.ts";
 import { settingsOf } from "../../src/cli/sweep.ts";
 import { readNpy } from "../../src/data/files/index.ts";
@@ -25,6 +26,24 @@ test("strips between two starts", async () => {
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^15 samples/);
   assert.ok(existsSync(out));
+});
+
+test("held-out points are drawn on from some noise", async () => {
+  const out = join(folder, "edited.png");
+  const { code, stdout, stderr } = await inProcess([
+    ...["sample", run, "--image", "data", "--noise", "0.1", "--n", "6", "--out", out],
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^6 samples/);
+  assert.ok(existsSync(out));
+});
+
+test("image files are framed as the run's own data were", () => {
+  const recipe = preset("edm");
+  const shape = [3, 32, 48];
+  assert.deepEqual(framing(recipe, shape), { size: [32, 48], channels: 3 });
+  const data = { ...recipe.data, crop: "wide", filter: "box" } as const;
+  assert.deepEqual(framing({ ...recipe, data }, shape), { size: [32, 48], channels: 3, crop: "wide", filter: "box" });
 });
 
 test("data are turned into noise and back, nearly without loss", async () => {
@@ -76,6 +95,23 @@ test("image files become latents, in their order", async () => {
       const [a, b] = [Number(some.values[row * 64 + i]), Number(whole.values[of * 64 + i])];
       assert.ok(Math.abs(a - b) < 0.02 * (1 + Math.abs(b)), `${a}, ${b}`);
     }
+  // Drawn on: the part that is kept, by a mask's name and from a file of it.
+  const white = join(folder, "mask.png");
+  const bright = Uint8Array.from({ length: 64 }, (_, k) => (k % 8 < 4 ? 255 : 0));
+  await sharp(bright, { raw: { width: 8, height: 8, channels: 1 } })
+    .png()
+    .toFile(white);
+  const edited = async (...flags: readonly string[]) => {
+    const few = ["--image", images, "--n", "7", "--steps", "3"];
+    const { code, stdout, stderr } = await inProcess(["sample", run, ...few, ...flags, ...out]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^6 samples/);
+    return sharp(join(folder, "pairs.png")).raw().toBuffer();
+  };
+  const byName = await edited("--mask", "left");
+  assert.deepEqual(await edited("--mask", white), byName);
+  assert.notDeepEqual(await edited("--mask", "top"), byName);
+  await edited("--noise", "1");
   const missing = await inProcess(["sample", run, "--encode", join(folder, "none.png")]);
   assert.equal(missing.code, 2);
   assert.match(missing.stderr, /none.png: there is no such file/);
@@ -158,8 +194,23 @@ describe("what cannot be drawn is refused with the reason", () => {
     "too few steps": [["--sampler", "dpm-fast", "--steps", "1"], /dpm-fast needs at least 2 steps; got 1/],
     "a sweep of nothing": [["--sweep", "steps"], /--sweep: must be NAME=VALUE,VALUE/],
     "a sweep with one setting that cannot be": [["--sweep", "steps=1,2;sampler=dpm-fast"], /at least 2 steps; got 1/],
-    "encoding and a sweep": [["--encode", "data", "--sweep", "steps=1,2"], /--encode goes with none of/],
+    "encoding and a sweep": [["--encode", "data", "--sweep", "steps=1,2"], /--encode and --sweep are both given/],
+    "encoding and steps": [["--encode", "data", "--steps", "5"], /--encode follows .* has no use for --steps/],
+    "strips and a sweep": [["--interpolate", "4", "--sweep", "steps=1,2"], /--interpolate and --sweep are both given/],
     "encoding data of another shape": [["--encode", "mnist:test", "--n", "2"], /\[1,28,28\] \(the model takes \[2\]\)/],
+    "an edit of nothing": [["--noise", "2"], /--noise needs --image/],
+    "a mask of nothing": [["--mask", "left"], /--mask needs --image/],
+    "an edit that changes nothing": [["--image", "data"], /--image needs --noise, the level to begin at, or --mask/],
+    "a mask on points": [["--image", "data", "--mask", "left"], /--mask is for images/],
+    "noise below every level": [["--image", "data", "--noise", "0.001"], /no level of the grid is at or below 0.001/],
+    "noise of a path": [
+      ["--image", "data", "--noise", "2", "--sampler", "euler-maruyama", "--steps", "50"],
+      /has no levels to begin at/,
+    ],
+    "an edit and a sweep": [
+      ["--image", "data", "--noise", "2", "--sweep", "steps=4,5"],
+      /--image and --sweep are both given/,
+    ],
     "an interval without a weight": [["--guidance-interval", "1,2"], /need --guidance, its weight/],
     "guidance without labels": [["--guidance", "2"], /trained without labels/],
     "a temperature of nothing": [["--temperature", "0"], /temperature must be above 0; got 0/],

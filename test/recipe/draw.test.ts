@@ -89,6 +89,30 @@ test("what is done to the answer and to the start", async () => {
   assert.ok(plain.some((v) => Math.abs(v) > 1));
 });
 
+test("images are drawn on: from their noise, or in a part of them", async () => {
+  const image = (i: number) => latentOf(5, i, 64).map((v) => v / 4);
+  const mask = Float64Array.from({ length: 64 }, (_, i) => (i % 8 < 4 ? 1 : 0));
+  const recipe = tinyImages("edm");
+  const drawn = (edit: NonNullable<DrawOptions["edit"]>, of = recipe, batch = 3) =>
+    samples(of, { count: 3, seed: 2, edit, batch });
+  const given = Float64Array.from([0, 1, 2].flatMap((i) => Array.from(image(i))));
+  const plain = await samples(recipe, { count: 3, seed: 2 });
+  // Under hardly any noise the image stays; under all of it nothing is left of it.
+  const [little, all] = [await drawn({ image, sigma: 0.002 }), await drawn({ image, sigma: 80 })];
+  assert.ok(furthest(little, given) < 0.05);
+  assert.ok(furthest(all, plain) < furthest(given, plain) / 4);
+  const painted = await drawn({ image, mask });
+  for (const [i, value] of painted.entries()) if (mask[i % 64] === 0) assert.equal(value, given[i]);
+  assert.ok(furthest(painted, given) > 0.1);
+  assert.ok(furthest(await drawn({ image, mask }, recipe, 2), painted) < 1e-4);
+  const path = tinyImages("edm", "sampling.sampler=euler-maruyama", "sampling.steps=30");
+  for (const [i, value] of (await drawn({ image, mask }, path)).entries())
+    if (mask[i % 64] === 0) assert.ok(Math.abs(value - given[i]) < 0.2);
+  await assert.rejects(drawn({ image: () => new Float64Array(3) }), ConfigError);
+  await assert.rejects(drawn({ image, sigma: 0.001 }), /no level of the grid is at or below 0.001/);
+  await assert.rejects(drawn({ image, sigma: 2 }, path), /has no levels to begin at/);
+});
+
 test("zero terminal SNR draws from infinite noise; a line in the timestep needs timesteps", async () => {
   const table = 'objective.schedule.table={"type":"linear","steps":1000,"zeroTerminalSnr":true}';
   const prediction = 'objective.prediction={"type":"v","path":"vp","label":{"type":"index"}}';

@@ -33,6 +33,35 @@ test("a respaced grid has the timesteps of its sections, noisiest first", () => 
   assert.deepEqual(sections, [999, 500, 499, 250, 0]);
 });
 
+test("a plan may begin below a level, with its factors, and no fewer steps than the sampler needs", () => {
+  const whole = samplingPlan(edm());
+  const part = samplingPlan(edm(), undefined, 2);
+  assert.deepEqual(
+    part.sigmas,
+    whole.sigmas.filter((sigma) => sigma <= 2),
+  );
+  assert.equal(part.startStd, part.sigmas[0]);
+  assert.equal(part.steps, part.sigmas.length - 1);
+  assert.equal(part.evaluations, 2 * part.steps - 1);
+  const levels = 'sampling.grid={"type":"levels","sigmas":[9,3,1],"factors":[1,0.9,0.8]}';
+  const { sigmas, factors } = samplingPlan(edm(levels, "sampling.steps=3", "sampling.sampler=ddim"), undefined, 4) as {
+    readonly sigmas: readonly number[];
+    readonly factors?: readonly number[];
+  };
+  assert.deepEqual(
+    [sigmas, factors],
+    [
+      [3, 1, 0],
+      [0.9, 0.8],
+    ],
+  );
+  assert.throws(
+    () => samplingPlan(edm("sampling.sampler=dpm-fast"), undefined, 0.002),
+    /dpm-fast needs at least 2 steps below 0.002; got 1/,
+  );
+  assert.throws(() => samplingPlan(edm(), undefined, 1e-4), /no level of the grid is at or below 0.0001/);
+});
+
 test("a discrete process is trained from its first timestep to its last", () => {
   const { sigmas } = discreteSchedule({ type: "linear", steps: 1000 });
   const { min, max } = trainedLevels(ddpm());

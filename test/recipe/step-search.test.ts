@@ -61,6 +61,12 @@ test("steps of an image model are found by KID, by gradient through the sampler 
     );
     assert.ok(after.mean < before.mean, `${before.mean} → ${after.mean}`);
     assert.ok(sigmas[0] === 10 && sigmas[1] < 10 && sigmas[2] < sigmas[1]);
+
+    // However far they are driven, levels fall and stay where the model knows them.
+    const driven = { ...request, start: [10, 2, 0.5, 0.1, 0.002], rate: 2, updates: 8, checks: 2 };
+    const far = await finished(searchSteps(model, ramps, { ...driven, loss: "kid", features }));
+    for (const [i, sigma] of far.sigmas.entries())
+      assert.ok(sigma > 0.002 * 0.999999 && (i === 0 || sigma < far.sigmas[i - 1]), `${far.sigmas}`);
   } finally {
     await features.close();
     await model.close();

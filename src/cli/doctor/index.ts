@@ -4,6 +4,7 @@ import { ConfigError } from "../../errors/index.ts";
 import { presetNames } from "../../recipe/index.ts";
 import { RunFolder } from "../../runs/index.ts";
 import { command, type Terminal } from "../command.ts";
+import { computeFlags } from "../compute-flags.ts";
 import { loadData, readRecipe } from "../recipes.ts";
 import { loadSource, sourceFlags } from "../sources.ts";
 import { checkData } from "./data.ts";
@@ -26,7 +27,7 @@ export const doctor = command({
   examples: ["doctor", "doctor edm", "doctor runs/mnist", "doctor photos/ --size 64", "doctor runs/mnist --json"],
   flags: {
     samples: { type: "integer", default: 64, min: 0, max: 4096, help: "Samples of a run to look at; 0 draws none" },
-    threads: { type: "integer", default: 0, min: 0, help: "Threads; 0 is the number of physical cores" },
+    threads: computeFlags.threads,
     ...sourceFlags,
   },
   async run(target, flags, terminal) {
