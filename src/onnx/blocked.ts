@@ -202,9 +202,11 @@ export function blockedFilterGrad(
     const turned = emit.once(`turned images ${x.id}`, () => [
       layouts.node("ReorderInput", [layouts.view(wholeBlocks(layouts, x), [1, batch, (c / n) * height, width * n])]),
     ])[0];
-    const apart = emit.node("Reshape", [turned, emit.ints([batch / n, c / n, height, width * n, n])]);
-    const margins = emit.ints([0, 0, pads[0], pads[1] * n, 0, 0, 0, pads[2], pads[3] * n, 0]);
-    return [pads.every((p) => p === 0) ? apart : emit.node("Pad", [apart, margins])];
+    const shape = [1, batch * (c / n), height, width * n];
+    const framed = pads.every((p) => p === 0)
+      ? turned
+      : layouts.framed(turned, shape, [pads[0], pads[1] * n, pads[2], pads[3] * n]);
+    return [emit.node("Reshape", [framed, emit.ints([batch / n, c / n, rowsSeen, columns * n, n])])];
   })[0];
   const filters = emit.once(`as filters ${dy.id}`, () => {
     const turned = permuted(emit, wholeBlocks(layouts, dy), [batch / n, n, (k / n) * h * w, n], [0, 2, 1, 3]);

@@ -100,14 +100,24 @@ export class Layouts {
     const filter = scale === undefined ? this.emit.filled(1, [rows, 1, 1, 1]) : this.view(scale, [rows, 1, 1, 1]);
     const inputs = [this.view(base, all), filter, shift ?? "", plus === undefined ? "" : this.view(plus, all)];
     while (inputs.at(-1) === "") inputs.pop();
-    const y = this.node("Conv", inputs, {
+    return this.view(this.#pointwise(inputs, rows, [0, 0, 0, 0], activation), [b, c, h, w]);
+  }
+
+  /** A frame of zeros around an image; a depthwise convolution too, since Pad works on one thread. */
+  framed(base: string, [b, c, h, w]: Shape, pads: readonly number[]): string {
+    const rows = b * c;
+    const inputs = [this.view(base, [1, rows, h, w]), this.emit.filled(1, [rows, 1, 1, 1])];
+    return this.#pointwise(inputs, rows, pads);
+  }
+
+  #pointwise(inputs: readonly string[], rows: number, pads: readonly number[], activation?: string): string {
+    return this.node("Conv", inputs, {
       kernel_shape: [1, 1],
       strides: [1, 1],
-      pads: [0, 0, 0, 0],
+      pads,
       group: rows,
       ...(activation !== undefined && { activation }),
     });
-    return this.view(y, [b, c, h, w]);
   }
 
   #add({ terms, shift }: Sum, shape: Shape): string {

@@ -146,6 +146,25 @@ test("filters that are known are laid out beforehand, for the gradient of the im
   await agree([y, ...gradients(y, [x], input("dy", y.shape))], feeds);
 });
 
+test("normalisation keeps three digits where means are ten times the deviation, and stays finite where nothing varies", async () => {
+  const shape = [batch, 32, 16, 16];
+  const identity = constant(
+    Float64Array.from({ length: 32 * 32 }, (_, i) => (i % 33 === 0 ? 1 : 0)),
+    [32, 32, 1, 1],
+  );
+  const x = input("x", shape);
+  const y = x.conv2d(identity).groupNormalize(8, 1e-5);
+  const feeds = (offset: number, scale: number) => ({
+    x: values(shape, 3).map((v) => offset + scale * v),
+    dy: values(shape, 5),
+  });
+  await agree([y, ...gradients(y, [x], input("dy", shape))], feeds(10, 1), 5e-4);
+  const program = await compile({ y }, { threads: 1 });
+  const flat = await program.run({ x: feeds(100, 0).x });
+  assert.ok(flat["y"].every((v) => Number.isFinite(v)));
+  await program.close();
+});
+
 test("a gradient of a gradient", async () => {
   const [x, w] = [input("x", image), input("w", filters)];
   const y = convolved(convolved(x, w).groupNormalize(8, 1e-2).silu(), w);
