@@ -3,7 +3,7 @@
  * trajectories, single steps against their ends, error of few steps, denoising of test images with noise of their own and
  * with matched noise. Prints means over seeds with 95% intervals of paired differences, and draws two figures of
  * docs/analysis.md. `node dist/experiments/transport-comparison.js [FOLDER]` after a build; trained runs in FOLDER
- * (runs/transport-comparison) are kept and used again. About a quarter of an hour on two cores, most of it training.
+ * (runs/transport-comparison) are kept and used again. Under ten minutes on two cores, most of it training.
  */
 import { join } from "node:path";
 import { linePlot, rowDistances } from "../src/analysis/index.ts";

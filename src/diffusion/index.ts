@@ -120,6 +120,7 @@ export {
 export { type NoiseSchedule, numericSchedule, shift, truncate } from "./schedule.ts";
 export { logExpm1, roundHalfEven, sech, sigmoid, softplus } from "./special.ts";
 export {
+  leastExponent,
   type StableTargetBatch,
   type StableTargets,
   stableExponent,

@@ -101,19 +101,27 @@ export function stableExponent(squaredDistance: number, along: number, sigma: nu
   return -(squaredDistance / (2 * sigma) + along) / sigma;
 }
 
+/** Weights below e to the power of this, of the largest one, are 0: no sum in double precision would show them. */
+export const leastExponent = -60;
+
 /**
  * Turns the exponents of one row's references into their weights, in place: a softmax over them and the row's own sample,
- * whose exponent is 0. A reference of exponent −∞ takes no part.
+ * whose exponent is 0. A reference of exponent −∞ takes no part, nor does one whose weight is below e⁻⁶⁰ of the largest.
  */
 export function stableWeights(exponents: Float64Array): { readonly own: number; readonly effective: number } {
   let top = 0;
   for (const exponent of exponents) if (exponent > top) top = exponent;
   let own = Math.exp(-top);
   let total = own;
-  for (let k = 0; k < exponents.length; k++) total += exponents[k] = Math.exp(exponents[k] - top);
+  for (let k = 0; k < exponents.length; k++) {
+    const exponent = exponents[k] - top;
+    if (exponent < leastExponent) exponents[k] = 0;
+    else total += exponents[k] = Math.exp(exponent);
+  }
   own /= total;
   let squares = own * own;
   for (let k = 0; k < exponents.length; k++) {
+    if (exponents[k] === 0) continue;
     const weight = exponents[k] / total;
     exponents[k] = weight;
     squares += weight * weight;

@@ -4,14 +4,7 @@ import { type Cost, cost, type Expr, input, simplify, sizeOf } from "../graph/in
 import { parameterCount } from "../nn/index.ts";
 import { normals } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import {
-  createTrainer,
-  networkOf,
-  stableTargetGraphs,
-  stableTargetSizes,
-  stateNames,
-  updateGraphs,
-} from "../training/index.ts";
+import { createTrainer, networkOf, stableTargetGraphs, stateNames, updateGraphs } from "../training/index.ts";
 import { type DataFacts, modelOf, type Recipe, trainerOf } from "./recipe.ts";
 import { blankTeacher, needsTeacher, teacherCalls, trainerOptions } from "./teacher.ts";
 
@@ -48,10 +41,10 @@ export function expenseOf(recipe: Recipe, facts: DataFacts): Expense {
         ];
   if (spec.target?.type === "stf") {
     const { references } = spec.target;
-    const { products, means } = stableTargetGraphs(
-      stableTargetSizes(references, references, microBatch, sizeOf(facts.shape)),
-    );
-    passes.push({ times: batch / microBatch, cost: costOf([products, means]) });
+    const sizes = { rows: microBatch, count: references, dims: sizeOf(facts.shape) };
+    const { products, means } = stableTargetGraphs(sizes);
+    // Few samples have more than a few references at a time.
+    passes.push({ times: batch / microBatch, cost: costOf([products, means(Math.ceil(microBatch / 4))]) });
   }
   passes.push({ times: batch * teacherCalls(recipe), cost: forward });
   return {

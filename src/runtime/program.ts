@@ -89,6 +89,8 @@ async function createSession(
       enableCpuMemArena: arena,
       // A plan of all memory at once is laid beside what the first run has used, and so takes twice as much.
       enableMemPattern: false,
+      // Threads that wait for another run would spin, and take a core from whatever comes between.
+      extra: { session: { force_spinning_stop: "1" } },
       logSeverityLevel: 3,
       ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     });

@@ -55,7 +55,6 @@ export {
   type StableTargetSetting,
   type StableTargetSpec,
   stableTargetGraphs,
-  stableTargetSizes,
 } from "./stable-target.ts";
 export {
   compileUpdate,

@@ -4,10 +4,10 @@
  * with all references run in ONNX Runtime, in single precision; exponents and weights between them are float64.
  */
 import { type Dataset, elements, withMirrorImages } from "../data/index.ts";
-import { stableExponent, stableWeights } from "../diffusion/index.ts";
+import { leastExponent, stableExponent, stableWeights } from "../diffusion/index.ts";
 import { input } from "../graph/index.ts";
-import { stream } from "../random/index.ts";
-import { type CompileOptions, compile } from "../runtime/index.ts";
+import { type CompileOptions, compile, type Program } from "../runtime/index.ts";
+import { referenceWindow } from "./reference-window.ts";
 import type { MovedTarget, Shift, TargetRows, TargetTime } from "./target.ts";
 
 export interface StableTargetSpec {
@@ -38,33 +38,24 @@ export interface StableTarget extends MovedTarget {
   shift(rows: TargetRows, now: Pick<TargetTime, "step">): Promise<Required<Shift>>;
 }
 
-/** The graphs: products of samples with all references, and means of the references for `meanRows` rows of weights. */
-export function stableTargetGraphs({ rows, meanRows, count, dims }: GraphSizes) {
+/** The graphs: products of samples with all references, and means of the references for so many rows of weights. */
+export function stableTargetGraphs({ rows, count, dims }: GraphSizes) {
   const references = input("references", [count, dims]);
   return {
     // The references first: ONNX Runtime copies the second factor, and this one is small.
     products: references.matmul(input("rows", [rows, dims]), { transB: true }),
-    means: input("weights", [meanRows, count]).matmul(references),
+    means: (meanRows: number) => input("weights", [meanRows, count]).matmul(references),
   };
 }
 
 export interface GraphSizes {
   readonly rows: number;
-  /** Few rows have more than one reference at a time. */
-  readonly meanRows: number;
   readonly count: number;
   readonly dims: number;
 }
 
-/** What {@link stableTargetGraphs} takes for a data set of `population` examples, mirror images included. */
-export function stableTargetSizes(references: number, population: number, rows: number, dims: number): GraphSizes {
-  return {
-    rows,
-    meanRows: Math.min(rows, Math.max(16, Math.ceil(rows / 4))),
-    count: Math.min(references, population),
-    dims,
-  };
-}
+/** For how many rows means are taken at a time: one is fast, and from a few on all references are copied, whatever the number. */
+const meanSizes = (rows: number): number[] => [1, 16, rows].filter((size, i) => size <= rows && (i < 2 || size > 16));
 
 /** Rounding of a long product in single precision, relative to the lengths of its factors. */
 const rounding = 2 ** -20;
@@ -72,6 +63,8 @@ const rounding = 2 ** -20;
 const [admitted, negligible] = [1e-2, -30];
 /** References of less weight than this together move a target by less than single precision shows. */
 const leastWeight = 1e-9;
+/** Up to this part of the references are summed one by one, where a product with all would take longer. */
+const fewReferences = 1 / 8;
 
 /** Compiles the graphs for a data set. */
 export async function compileStableTarget(
@@ -80,34 +73,41 @@ export async function compileStableTarget(
   options: CompileOptions = {},
 ): Promise<StableTarget> {
   const dims = elements(dataset.shape);
-  const drawn = references(flip ? withMirrorImages(dataset) : dataset, n, seed);
+  const drawn = referenceWindow(flip ? withMirrorImages(dataset) : dataset, n, seed);
   const { values, labels, places, squares, count } = drawn;
-  const sizes = stableTargetSizes(n, count, rows, dims);
-  const { products, means } = stableTargetGraphs(sizes);
-  const comparing = await compile({ products }, options);
-  const averaging = await compile({ means }, options);
+  const graphs = stableTargetGraphs({ rows, count, dims });
+  const comparing = await compile({ products: graphs.products }, options);
+  const averaging: { readonly size: number; readonly program: Program }[] = [];
+  for (const size of meanSizes(rows))
+    averaging.push({ size, program: await compile({ means: graphs.means(size) }, options) });
 
-  /** The weights of a row's references, in `out`; its own sample takes the rest. */
+  /** The weights of a row's references, in `out`, and its own sample's; if that is 1, `out` holds no weights. */
   const weigh = (row: number, { batch, noise, sigma, labels: wanted }: TargetRows, own: Row, out: Float64Array) => {
     const level = sigma[row];
     // −(‖x − x_k‖² + 2σ ε·(x − x_k))/(2σ²), by z·x_k for z = x + σ ε.
-    const doubt = (rounding * own.scale * own.length * drawn.longest) / level ** 2;
+    const [perProduct, perSquare] = [1 / (level * Math.min(1, level)), 0.5 / level / level];
+    const constant = (own.xx / (2 * level) + own.xn) / level;
+    const { products } = own;
+    for (let k = 0, i = row; k < count; k++, i += rows)
+      out[k] = products[i] * perProduct - squares[k] * perSquare - constant;
     const label = classWise ? wanted[row] : undefined;
-    for (let k = 0; k < count; k++) {
-      if (label !== undefined && labels[k] !== label) {
-        out[k] = Number.NEGATIVE_INFINITY;
-        continue;
-      }
-      const product = (own.products[k * rows + row] * own.scale) / level;
-      out[k] = (product - (own.xx + squares[k]) / (2 * level) - own.xn) / level;
-      if (doubt > admitted && out[k] + doubt > negligible)
-        out[k] = exactly(batch.x, noise, row * dims, values, k * dims, dims, level);
-    }
+    if (label !== undefined) for (let k = 0; k < count; k++) if (labels[k] !== label) out[k] = Number.NEGATIVE_INFINITY;
+    const doubt = rounding * own.length * drawn.longest * perProduct;
+    if (doubt > admitted)
+      for (let k = 0; k < count; k++)
+        if (out[k] + doubt > negligible) out[k] = exactly(batch.x, noise, row * dims, values, k * dims, dims, level);
     // Exactly `count` samples make a target: without the row's own among the references, the last one goes.
     const index = batch.indices[row] + (batch.flipped?.[row] ? dataset.size : 0);
     out[places.get(index) ?? count - 1] = Number.NEGATIVE_INFINITY;
-    return stableWeights(out);
+    let most = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < count; k++) if (out[k] > most) most = out[k];
+    // At low noise levels most samples are all that their target is made of.
+    return most < leastExponent ? { own: 1, effective: 1 } : stableWeights(out);
   };
+
+  const chosen = new Int32Array(count);
+  const weights = new Float64Array(count);
+  const mean = new Float64Array(dims);
 
   return {
     async shift(given, { step }) {
@@ -117,92 +117,42 @@ export async function compileStableTarget(
       const all = sigma.map((level, row) => noisyRow(batch.x, noise, z, row * dims, dims, level));
       const compared = await comparing.run({ rows: z, references: values });
       const effectiveSampleSize = new Float64Array(rows);
-      const moved: { readonly row: number; readonly weights: Float32Array; readonly total: number }[] = [];
-      const weights = new Float64Array(count);
-      for (const [row, numbers] of all.entries()) {
-        const own = { ...numbers, products: compared.products };
-        const { own: ownWeight, effective } = weigh(row, given, own, weights);
-        effectiveSampleSize[row] = effective;
-        if (1 - ownWeight > leastWeight) moved.push({ row, weights: new Float32Array(weights), total: 1 - ownWeight });
-      }
-
       // Σ w_k x_k − (Σ w_k) x
       const shift = new Float32Array(rows * dims);
-      const some = new Float32Array(sizes.meanRows * count);
-      for (let first = 0; first < moved.length; first += sizes.meanRows) {
-        const part = moved.slice(first, first + sizes.meanRows);
+      const move = (row: number, total: number, sums: Float32Array | Float64Array, from: number) => {
+        for (let d = 0, a = from, b = row * dims; d < dims; d++, a++, b++)
+          shift[b] = scale[row] * (sums[a] - total * batch.x[b]);
+      };
+      const wide: { readonly row: number; readonly weights: Float32Array; readonly total: number }[] = [];
+      for (const [row, numbers] of all.entries()) {
+        const { own, effective } = weigh(row, given, { ...numbers, products: compared.products }, weights);
+        effectiveSampleSize[row] = effective;
+        const total = 1 - own;
+        if (total <= leastWeight) continue;
+        let many = 0;
+        for (let k = 0; k < count; k++) if (weights[k] > leastWeight / count) chosen[many++] = k;
+        if (many > Math.max(1, fewReferences * count)) wide.push({ row, weights: new Float32Array(weights), total });
+        else {
+          weightedSum(values, weights, chosen.subarray(0, many), mean);
+          move(row, total, mean, 0);
+        }
+      }
+      for (let first = 0; first < wide.length; ) {
+        const left = wide.length - first;
+        // The largest of which a quarter is used.
+        const { size, program } = averaging.findLast(({ size }) => left >= size / 4) ?? averaging[0];
+        const part = wide.slice(first, first + size);
+        const some = new Float32Array(size * count);
         for (const [i, { weights: ofRow }] of part.entries()) some.set(ofRow, i * count);
-        const { means: mean } = await averaging.run({ weights: some, references: values });
-        for (const [i, { row, total }] of part.entries())
-          for (let d = 0, a = i * dims, b = row * dims; d < dims; d++, a++, b++)
-            shift[b] = scale[row] * (mean[a] - total * batch.x[b]);
+        const { means } = await program.run({ weights: some, references: values });
+        for (const [i, { row, total }] of part.entries()) move(row, total, means, i * dims);
+        first += size;
       }
       return { shift, effectiveSampleSize };
     },
     async close() {
       await comparing.close();
-      await averaging.close();
-    },
-  };
-}
-
-/** The part of the references that each step replaces: reading images is what they cost most of all. */
-const turnover = 1 / 8;
-
-/**
- * The references of one step at a time: `count` different examples, or all of them, in one array. They are a window that
- * moves along a random permutation of the data, and starts on a new one where the next step would leave it. Whatever the
- * window, a target has no bias; what steps share are references, never samples.
- */
-function references(population: Dataset, n: number, seed: number) {
-  const dims = elements(population.shape);
-  const { size } = population;
-  const count = Math.min(n, size);
-  const replaced = Math.ceil(count * turnover);
-  const stepsOfEpoch = count === size ? Infinity : Math.floor((size - count) / replaced) + 1;
-  const values = new Float32Array(count * dims);
-  const labels = new Int32Array(count);
-  const squares = new Float64Array(count);
-  /** Where an example is in the array. */
-  const places = new Map<number, number>();
-  /** ‖x‖² of every example seen so far. */
-  const known = new Float64Array(size).fill(Number.NaN);
-  let permutation: Uint32Array = new Uint32Array();
-  let [epoch, first, longest] = [-1, 0, 0];
-
-  const put = (position: number) => {
-    const [index, k] = [permutation[position], position % count];
-    population.read(index, values, k * dims);
-    labels[k] = population.label?.(index) ?? 0;
-    places.set(index, k);
-    if (Number.isNaN(known[index])) known[index] = sumOfSquares(values, k * dims, dims);
-    squares[k] = known[index];
-  };
-  return {
-    count,
-    values,
-    labels,
-    squares,
-    places,
-    /** The length of the longest reference. */
-    get longest() {
-      return longest;
-    },
-    prepare(step: number): void {
-      const wanted = stepsOfEpoch === Infinity ? 0 : Math.floor(step / stepsOfEpoch);
-      const start = stepsOfEpoch === Infinity ? 0 : (step % stepsOfEpoch) * replaced;
-      if (wanted === epoch && start === first) return;
-      const overlaps = wanted === epoch && start > first && start < first + count;
-      if (wanted !== epoch)
-        permutation =
-          count === size
-            ? Uint32Array.from({ length: size }, (_, i) => i)
-            : stream(seed, "references", wanted).permutation(size);
-      if (overlaps) for (let p = first; p < start; p++) places.delete(permutation[p]);
-      else places.clear();
-      for (let p = overlaps ? first + count : start; p < start + count; p++) put(p);
-      [epoch, first] = [wanted, start];
-      longest = Math.sqrt(squares.reduce((most, square) => Math.max(most, square), 0));
+      for (const { program } of averaging) await program.close();
     },
   };
 }
@@ -211,8 +161,7 @@ function references(population: Dataset, n: number, seed: number) {
 interface Row {
   readonly xx: number;
   readonly xn: number;
-  /** z was divided by this to keep it in single precision; and the length of what came out. */
-  readonly scale: number;
+  /** What z, divided by the larger of 1 and σ to keep it in single precision, is at most as long as. */
   readonly length: number;
   /** Of every reference with every row, `[count × rows]`. */
   readonly products: Float32Array;
@@ -229,20 +178,31 @@ function noisyRow(
 ): Omit<Row, "products"> {
   const scale = Math.max(1, sigma);
   const [ofX, ofNoise] = [1 / scale, sigma === Number.POSITIVE_INFINITY ? 1 : sigma / scale];
-  let [xx, xn, zz] = [0, 0, 0];
+  let [xx, xn, nn] = [0, 0, 0];
   for (let i = at; i < at + dims; i++) {
-    xx += x[i] * x[i];
-    xn += noise[i] * x[i];
-    z[i] = ofX * x[i] + ofNoise * noise[i];
-    zz += z[i] * z[i];
+    const a = x[i];
+    const b = noise[i];
+    xx += a * a;
+    xn += a * b;
+    nn += b * b;
+    z[i] = ofX * a + ofNoise * b;
   }
-  return { xx, xn, scale, length: Math.sqrt(zz) };
+  return { xx, xn, length: ofX * Math.sqrt(xx) + ofNoise * Math.sqrt(nn) };
 }
 
-function sumOfSquares(values: Float32Array, at: number, dims: number): number {
-  let sum = 0;
-  for (let i = at; i < at + dims; i++) sum += values[i] * values[i];
-  return sum;
+/** Σ w_k x_k over the chosen references, in `out`, four of them at a time. */
+function weightedSum(references: Float32Array, weights: Float64Array, chosen: Int32Array, out: Float64Array): void {
+  out.fill(0);
+  const dims = out.length;
+  for (let first = 0; first < chosen.length; first += 4) {
+    // The last one stands in, with no weight, for those that are missing.
+    const at = (i: number) => chosen[Math.min(first + i, chosen.length - 1)];
+    const weight = (i: number) => (first + i < chosen.length ? weights[at(i)] : 0);
+    const [k0, k1, k2, k3] = [at(0) * dims, at(1) * dims, at(2) * dims, at(3) * dims];
+    const [w0, w1, w2, w3] = [weight(0), weight(1), weight(2), weight(3)];
+    for (let d = 0; d < dims; d++)
+      out[d] += w0 * references[k0 + d] + w1 * references[k1 + d] + w2 * references[k2 + d] + w3 * references[k3 + d];
+  }
 }
 
 /** An exponent from the differences themselves. */

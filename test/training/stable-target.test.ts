@@ -254,3 +254,37 @@ test("the references of a step are the same whether the steps before it were mad
   assert.equal(shifts.size, 25);
   await through.close();
 });
+
+test("targets made of few references, of many, and of many in many rows at once are all the same means", async () => {
+  const [count, dims, many] = [200, 12, 70];
+  const dataset = datasetFromArray({ name: "numbers", shape: [3, 2, 2], values: normals(6, "data", 0, count * dims) });
+  const batch = batches(dataset, { seed: 3 })(0, many);
+  const noise = Float32Array.from(normals(6, "noise", 0, many * dims));
+  const stable = await compileStableTarget(
+    { type: "stf", references: 500 },
+    { dataset, flip: false, seed: 1, rows: many },
+  );
+  const references = allOf(dataset);
+  // How many rows all references matter to: summed row by row, sixteen rows at a time, all at once.
+  for (const far of [0, 1, 3, 5, 17, 25, 70]) {
+    const sigma = Array.from({ length: many }, (_, row) =>
+      row < far ? (row === 0 ? Number.POSITIVE_INFINITY : 3 + row) : 0.02 * 1.05 ** row,
+    );
+    const scale = sigma.map((_, row) => 1 + row);
+    const { shift, effectiveSampleSize } = await stable.shift(
+      { batch, noise, sigma, scale, steps: [], labels: [] },
+      { step: far },
+    );
+    const x = Float64Array.from(batch.x);
+    const exact = stableTargets({ dims, x, noise, sigma, references, own: batch.indices });
+    assert.ok(
+      farthest(
+        Float64Array.from(shift, (v, i) => x[i] + v / scale[Math.floor(i / dims)]),
+        exact.target,
+      ) < 3e-6,
+    );
+    for (const [row, size] of effectiveSampleSize.entries())
+      assert.ok(Math.abs(size / exact.effectiveSampleSize[row] - 1) < 1e-4, `${far}, ${row}: ${size}`);
+  }
+  await stable.close();
+});
