@@ -27,6 +27,7 @@ export const discriminate = command({
     trainBatch: { type: "integer", default: 64, min: 2, help: "Images in one update" },
     learningRate: { type: "number", default: 3e-4, min: 0, help: "At the start, falling to 0" },
     aot: { type: "boolean", help: "Match noises to images, data and samples apart" },
+    conditional: { type: "boolean", help: "Tell it the class, as the run is told" },
     pool: { type: "integer", default: 512, min: 2, help: "Images matched at a time, with --aot" },
     tests: { type: "integer", default: 8, min: 1, help: "Tests on images set aside; the best state is kept" },
     seed: { type: "integer", default: 0, min: 0, help: "Of everything random" },
@@ -47,6 +48,7 @@ export const discriminate = command({
       learningRate: flags.learningRate,
       seed: flags.seed,
       ...(flags.aot && { coupling: { type: "aot", pool: flags.pool } as const }),
+      ...(flags.conditional && { conditional: true }),
     };
     const judge = defineRecipe(discriminatorRecipe(recipe, plan), "discriminate");
     if (RunFolder.exists(out) && JSON.stringify(RunFolder.open(out).describe().recipe) !== JSON.stringify(judge))
@@ -54,7 +56,7 @@ export const discriminate = command({
     const options = { threads: flags.threads, device: flags.device as Device };
     const dataset = await loadData(recipe, terminal);
     const show = showing(terminal);
-    const { sets } = await shown(
+    const { sets, labels } = await shown(
       drawSamples(
         folder,
         dataset,
@@ -74,8 +76,9 @@ export const discriminate = command({
     );
     const [{ data: drawn }] = sets;
     const values = drawn instanceof Float32Array ? drawn : Float32Array.from(drawn, (byte) => byte / 127.5 - 1);
-    const samples = datasetFromArray({ name: "samples", shape: data.shape, values });
-    const both = againstSamples(dataset, samples);
+    const known = flags.conditional && labels ? { labels: Uint16Array.from(labels[0]) } : {};
+    const samples = datasetFromArray({ name: "samples", shape: data.shape, values, ...known });
+    const both = againstSamples(dataset, samples, flags.conditional);
     const run = RunFolder.exists(out)
       ? RunFolder.open(out)
       : RunFolder.create(out, {

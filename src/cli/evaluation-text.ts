@@ -1,6 +1,6 @@
 /** Evaluations as lines of text. */
 import type { Measurement } from "../evaluation/index.ts";
-import type { Evaluation, Subject } from "../runs/index.ts";
+import type { Evaluation, RunSubject, Subject } from "../runs/index.ts";
 
 /** What was judged, in a line. */
 export function describeSubject(subject: Subject): string {
@@ -13,11 +13,18 @@ export function describeSubject(subject: Subject): string {
       : `, guidance ${typeof guidance === "number" ? guidance : guidance.scale}`;
   const helped = [
     classifier ? `, classifier ${classifier.scale}` : "",
-    discriminator ? `, discriminator ${discriminator.weight}` : "",
+    discriminator ? `, discriminator ${correctionText(discriminator)}` : "",
   ].join("");
   const calls = evaluations === null ? "" : `, NFE ${evaluations}`;
   return `step ${step}, ${ema !== undefined ? `ema of length ${ema}` : weights === "ema" ? "ema" : "raw"}: ${sampler}, ${steps} steps${guided}${helped}${calls}`;
 }
+
+const correctionText = ({ weight, second, window, boosting }: NonNullable<RunSubject["discriminator"]>): string =>
+  [
+    second === undefined ? weight : `${weight},${second}`,
+    ...(window ? [`at times ${window.join(" to ")}`] : []),
+    ...(boosting ? ["boosted"] : []),
+  ].join(" ");
 
 /** A heading and a line for each number. */
 export function* describeEvaluation({ subject, protocol, measurements }: Evaluation): Generator<string> {

@@ -6,6 +6,8 @@ import { compareObjectives, profileOf } from "../analysis/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import {
+  type DrawingExpense,
+  drawingExpense,
   type Expense,
   expenseOf,
   objectiveOf,
@@ -14,7 +16,7 @@ import {
   type Speed,
   studentLevels,
 } from "../recipe/index.ts";
-import { probe, RunFolder, type TeacherDescription, writePlot } from "../runs/index.ts";
+import { probe, RunFolder, type StatsLine, type TeacherDescription, writePlot } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { networkSides } from "../training/index.ts";
 import { command, type Terminal } from "./command.ts";
@@ -53,9 +55,13 @@ export const explain = command({
     if (recipe.task === "classify")
       throw new ConfigError("explain: the recipe is a classifier's, which has no weighting. Explain its denoiser's.");
     const expense = expenseOf(recipe, facts);
-    for (const line of description(name, recipe, dataset, expense)) terminal.print(line);
+    const drawing = drawingExpense(recipe, expense);
+    for (const line of description(name, recipe, dataset, expense, drawing)) terminal.print(line);
     const lineage = lineageOf(name);
     if (lineage) terminal.print(row("teacher", lineage));
+    const trained =
+      run && run.stats().length > 0 ? { images: run.imagesSeen(), seconds: secondsOf(run.stats()) } : undefined;
+    if (trained) terminal.print(row("trained", `${amount(trained.images)} images in ${duration(trained.seconds)}`));
     const objective = objectiveOf(recipe);
     const state = run && learnedState(run, recipe);
     for (const [title, text] of objectiveLines(objective, state)) terminal.print(row(title, text));
@@ -87,6 +93,8 @@ export const explain = command({
     const explained = {
       name,
       ...(lineage && { lineage }),
+      ...(trained && { trained }),
+      ...(drawing && { drawing }),
       recipe,
       data: facts,
       expense,
@@ -106,6 +114,13 @@ export const explain = command({
     terminal.record({ ...explained, speed, memory });
   },
 });
+
+/** How long training took, by its own log. */
+export const secondsOf = (stats: readonly StatsLine[]): number =>
+  stats.reduce(
+    (sum, { images, imagesPerSecond }, i) => sum + (images - (stats[i - 1]?.images ?? 0)) / imagesPerSecond,
+    0,
+  );
 
 /** Whom a run learned from, if `name` is a student's run, or the recipe.json in it. */
 export function lineageOf(name: string): string | undefined {
@@ -130,9 +145,22 @@ function list(terminal: Terminal): void {
   terminal.print("\nornstein explain NAME says what one takes, ornstein train NAME trains it.");
 }
 
+/** What a sample takes, in words. */
+export function drawingText(drawing: DrawingExpense | undefined): string {
+  if (!drawing) return "";
+  const { evaluations, calls, flops: work } = drawing;
+  return `: NFE ${evaluations}${calls === evaluations ? "" : `, ${calls} calls of the network`}, ${flops(work)} a sample`;
+}
+
 const row = (title: string, text: string) => `  ${title.padEnd(9)} ${text}`;
 
-function* description(name: string, recipe: Recipe, dataset: Dataset, expense: Expense): Generator<string> {
+function* description(
+  name: string,
+  recipe: Recipe,
+  dataset: Dataset,
+  expense: Expense,
+  drawing: DrawingExpense | undefined,
+): Generator<string> {
   const { training, model, sampling, data } = recipe;
   const summary = (presetSummaries as Readonly<Record<string, string>>)[name];
   const classes = dataset.classes ? `, ${dataset.classes.length} classes` : "";
@@ -155,7 +183,7 @@ function* description(name: string, recipe: Recipe, dataset: Dataset, expense: E
     `about ${bytes(expense.stateBytes + expense.stepBytes)} beside data and program: training state ${bytes(expense.stateBytes)}, a pass of ${microBatch} ${bytes(expense.stepBytes)}`,
   );
   yield row("training", `${images} in batches of ${batch}${parts}: ${Math.ceil(images / batch)} updates`);
-  yield row("sampling", `${sampling.sampler}, ${sampling.steps} steps`);
+  yield row("sampling", `${sampling.sampler}, ${sampling.steps} steps${drawingText(drawing)}`);
 }
 
 /** What is put around images whose sides the network cannot halve. */

@@ -1,6 +1,6 @@
 /** Other runs that guide sampling: a classifier, a discriminator. */
 import { ConfigError } from "../errors/index.ts";
-import type { Guides } from "../recipe/index.ts";
+import type { DiscriminatorGuidance, Guides } from "../recipe/index.ts";
 import { openDiscriminator, RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { openClassifier } from "./accuracy.ts";
@@ -15,7 +15,13 @@ export const guideFlags = {
   },
   classifierScale: { type: "number", min: 0, help: "How strongly the classifier guides; 1 if left out" },
   discriminator: { type: "string", value: "RUN", help: "Correct by this discriminator: a run of discriminate" },
-  discriminatorWeight: { type: "number", min: 0, help: "Of the correction; 1 if left out" },
+  discriminatorWeight: {
+    type: "string",
+    value: "W|W,W2",
+    help: "Of the correction, 1 if left out; of heun's first and second evaluations, such as 2,0",
+  },
+  discriminatorWindow: { type: "string", value: "LOW,HIGH", help: "VP times at which it is asked; 0.01,1 if left out" },
+  discriminatorBoost: { type: "boolean", help: "More noise and weight for doubtful samples (heun)" },
 } as const satisfies Flags;
 
 type GuideFlags = Values<typeof guideFlags> & Pick<Values<typeof weightFlags>, "threads" | "device">;
@@ -24,28 +30,58 @@ type GuideFlags = Values<typeof guideFlags> & Pick<Values<typeof weightFlags>, "
 export function checkGuides(command: string, flags: Values<typeof guideFlags>): void {
   if (flags.classifierScale !== undefined && flags.classifier === undefined)
     throw new ConfigError(`${command}: --classifier-scale needs --classifier, the run that guides.`);
-  if (flags.discriminatorWeight !== undefined && flags.discriminator === undefined)
-    throw new ConfigError(`${command}: --discriminator-weight needs --discriminator, the run that corrects.`);
+  const { discriminator, discriminatorWeight, discriminatorWindow, discriminatorBoost } = flags;
+  const given = Object.entries({ weight: discriminatorWeight, window: discriminatorWindow, boost: discriminatorBoost });
+  for (const [name, value] of given)
+    if (value !== undefined && value !== false && discriminator === undefined)
+      throw new ConfigError(`${command}: --discriminator-${name} needs --discriminator, the run that corrects.`);
+  correction(flags);
 }
 
 /** Works with the classifier and the discriminator that the flags name, if any, and closes them. */
 export async function withGuides<T>(flags: GuideFlags, work: (guides: Guides) => Promise<T>): Promise<T> {
-  const {
-    classifier: guide,
-    classifierScale: scale = 1,
-    discriminator: judge,
-    discriminatorWeight: weight = 1,
-  } = flags;
+  const { classifier: guide, classifierScale: scale = 1, discriminator: judge } = flags;
+  const settings = correction(flags);
   const options = { threads: flags.threads, device: flags.device as Device };
   const classifier = guide === undefined ? undefined : openClassifier(RunFolder.open(guide), options);
   const discriminator = judge === undefined ? undefined : openDiscriminator(RunFolder.open(judge), options);
   try {
     return await work({
       ...(classifier && { towards: { classifier, scale } }),
-      ...(discriminator && { corrected: { discriminator, weight } }),
+      ...(discriminator && { corrected: { discriminator, ...settings } }),
     });
   } finally {
     await classifier?.close();
     await discriminator?.close();
   }
+}
+
+/** How a discriminator corrects, as the flags say. */
+function correction({
+  discriminatorWeight = "1",
+  discriminatorWindow,
+  discriminatorBoost,
+}: Values<typeof guideFlags>): Omit<DiscriminatorGuidance, "discriminator"> {
+  const [weight, second, ...more] = numbers("--discriminator-weight", discriminatorWeight);
+  if (weight < 0 || (second ?? 0) < 0 || more.length > 0)
+    throw new ConfigError(`--discriminator-weight: must be W or W,W2, from 0 on; got ${discriminatorWeight}.`);
+  return {
+    weight,
+    ...(second !== undefined && { second }),
+    ...(discriminatorWindow !== undefined && { window: windowOf(discriminatorWindow) }),
+    ...(discriminatorBoost && { boosting: true }),
+  };
+}
+
+function windowOf(text: string): readonly [number, number] {
+  const [low, high, ...more] = numbers("--discriminator-window", text);
+  if (!(low >= 0 && low < high && high <= 1 && more.length === 0))
+    throw new ConfigError(`--discriminator-window: must be two rising times from 0 to 1; got ${text}.`);
+  return [low, high];
+}
+
+function numbers(where: string, text: string): number[] {
+  const found = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (!found.every(Number.isFinite)) throw new ConfigError(`${where}: must be numbers; got ${JSON.stringify(text)}.`);
+  return found;
 }

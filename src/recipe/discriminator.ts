@@ -5,7 +5,7 @@ import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import type { Discriminator } from "../sampling/index.ts";
-import { compileDiscriminator } from "../training/index.ts";
+import { type BatchLabels, compileDiscriminator } from "../training/index.ts";
 import { classifierRecipe } from "./classifier.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
 
@@ -19,6 +19,8 @@ export interface DiscriminatorPlan {
   readonly learningRate: number;
   /** Which noise meets which example; with `aot` data and samples are matched each for themselves. */
   readonly coupling?: Recipe["training"]["coupling"];
+  /** Whether it is told the class of what it judges; not by default. */
+  readonly conditional?: boolean;
   readonly seed: number;
 }
 
@@ -27,11 +29,14 @@ export interface DiscriminatorPlan {
  * β from 0.1 to 20, whatever the model's own is, at times drawn by importance; the label of time t is 999 t.
  */
 export function discriminatorRecipe(model: Recipe, plan: DiscriminatorPlan): Recipe {
-  const { images, batch, learningRate, coupling, seed } = plan;
+  const { images, batch, learningRate, coupling, conditional = false, seed } = plan;
   const base = classifierRecipe(model);
   const schedule = { type: "linear" } as const;
+  if (conditional && !model.model.conditional)
+    throw new ConfigError("discriminate: --conditional: the model was trained without labels. Leave it out.");
   return {
     ...base,
+    model: { ...base.model, conditional },
     objective: {
       prediction: { type: "eps", path: "vp", label: { type: "time", schedule, scale: 999 } },
       schedule: { kind: "continuous", schedule },
@@ -52,18 +57,25 @@ export function discriminatorRecipe(model: Recipe, plan: DiscriminatorPlan): Rec
   };
 }
 
-/** Data and samples in turn, as examples of the two classes; as many of each. */
-export function againstSamples(data: Dataset, samples: Dataset): Dataset {
+/**
+ * Data and samples in turn, as examples of the two classes; as many of each. If `conditional`, labels say what each is of besides:
+ * sample or data + 2·class.
+ */
+export function againstSamples(data: Dataset, samples: Dataset, conditional = false): Dataset {
   if (data.shape.join() !== samples.shape.join())
     throw new ConfigError(`discriminate: samples are [${samples.shape}] (the data's are [${data.shape}]).`);
+  if (conditional && !(data.label && samples.label))
+    throw new ConfigError("discriminate: --conditional: data or samples have no labels. Leave it out.");
   const size = 2 * Math.min(data.size, samples.size);
+  const source = (index: number) => (index % 2 === 1 ? data : samples);
+  const named = (data.classes ?? []).flatMap((name) => discriminatorClasses.map((kind) => `${kind} of ${name}`));
   return {
     name: `${data.name} and samples`,
     size,
     shape: data.shape,
-    classes: discriminatorClasses,
-    label: (index) => index % 2,
-    read: (index, out, offset) => (index % 2 === 1 ? data : samples).read(index >> 1, out, offset),
+    classes: conditional ? named : discriminatorClasses,
+    label: (index) => (index % 2) + (conditional ? 2 * (source(index).label?.(index >> 1) ?? 0) : 0),
+    read: (index, out, offset) => source(index).read(index >> 1, out, offset),
   };
 }
 
@@ -72,7 +84,10 @@ export interface TrainedDiscriminator {
   readonly facts: DataFacts;
   /** Flat. */
   readonly params: Float32Array;
-  discriminator(batch: number): Promise<Discriminator>;
+  /** Classes that it is told; 0 if none. */
+  readonly classes: number;
+  /** What it says of a batch, of examples of these classes where it is told. */
+  discriminator(batch: number, labels?: BatchLabels): Promise<Discriminator>;
   close(): Promise<void>;
 }
 
@@ -92,12 +107,13 @@ export function trainedDiscriminator(
   return {
     facts,
     params,
-    async discriminator(batch) {
+    classes: spec.classes,
+    async discriminator(batch, labels) {
       const known =
         compiled.get(batch) ??
         compileDiscriminator({ ...spec, classifies }, params, { precondition, sigma, batch, ...options });
       compiled.set(batch, known);
-      return (await known).verdict;
+      return (await known).verdict(labels);
     },
     async close() {
       await Promise.all([...compiled.values()].map(async (one) => (await one).close()));
@@ -115,7 +131,6 @@ export async function discriminatorLoss(
   { count, seed, batch = 64 }: { readonly count: number; readonly seed: number; readonly batch?: number },
 ): Promise<number> {
   const dims = elements(dataset.shape);
-  const ask = await trained.discriminator(batch);
   const { sigma } = vpSigma({ betaMin: 0.1, betaMax: 20 });
   const values = new Float32Array(batch * dims);
   let [sum, asked] = [0, 0];
@@ -128,9 +143,13 @@ export async function discriminatorLoss(
         stream(seed, "discriminator test", start + row).fillNormal(z.subarray(row * dims, (row + 1) * dims));
       }
       for (let i = 0; i < z.length; i++) z[i] = alpha * (values[i] + level * z[i]);
+      const labels = Array.from({ length: batch }, (_, row) => dataset.label?.(start + row) ?? 0);
+      const ask = await trained.discriminator(
+        batch,
+        labels.map((label) => label >> 1),
+      );
       const { logit } = await ask(z, tau);
-      for (let row = 0; row < batch; row++)
-        sum += softplus(dataset.label?.(start + row) === 1 ? -logit[row] : logit[row]);
+      for (let row = 0; row < batch; row++) sum += softplus(labels[row] % 2 === 1 ? -logit[row] : logit[row]);
       asked += batch;
     }
   return sum / asked;

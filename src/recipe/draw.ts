@@ -2,10 +2,27 @@
 import { ConfigError } from "../errors/index.ts";
 import { type Stream, stream } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import { counted, inpainted, solve, solvePath } from "../sampling/index.ts";
-import { type ClassifierGuidance, type Guides, modifiedDenoiser } from "./modified.ts";
+import {
+  counted,
+  type Denoise,
+  type DiscriminatorHeunOptions,
+  discriminatorHeun,
+  inpainted,
+  type Noise,
+  solve,
+  solvePath,
+} from "../sampling/index.ts";
+import type { BatchLabels } from "../training/index.ts";
+import {
+  type ClassifierGuidance,
+  type DiscriminatorGuidance,
+  type Guides,
+  modifiedDenoiser,
+  samplerAsks,
+  timesOf,
+} from "./modified.ts";
 import type { DataFacts, Recipe } from "./recipe.ts";
-import { samplingPlan } from "./sampling-plan.ts";
+import { type SamplingPlan, samplingPlan } from "./sampling-plan.ts";
 import { type TrainedModel, trainedModel } from "./trained.ts";
 import { trainedLevels, usualLevels } from "./trained-levels.ts";
 
@@ -107,6 +124,7 @@ export async function* drawFrom(
   const known = towards ? towards.classifier.facts.classes : classes;
   const labelOf = label ?? ((i: number) => (known > 0 ? i % known : undefined));
   if (towards) checkGuide(model, towards);
+  if (corrected) checkJudge(corrected, known, plan);
   const callsBefore = model.calls;
   for (let start = 0; start < count; start += batch) {
     const indices = Array.from({ length: batch }, (_, i) => first + start + i);
@@ -132,7 +150,9 @@ export async function* drawFrom(
     };
     const solving = plan.path
       ? solvePath(plan.spec, denoise, x, plan.path, { noise, samples: batch })
-      : solve(plan.spec, denoise, x, plan.sigmas, handed);
+      : corrected && samplerAsks(corrected)
+        ? await correctedHeun(corrected, labels, plan, { denoise, x, noise })
+        : solve(plan.spec, denoise, x, plan.sigmas, handed);
     for await (const step of solving) {
       last = step.x;
       const share = (start + batch * ((step.index + 1) / steps)) / (Math.ceil(count / batch) * batch);
@@ -146,6 +166,38 @@ export async function* drawFrom(
     samples.set(last.subarray(0, Math.min(batch, count - start) * dims), start * dims);
   }
   return samples;
+}
+
+/** A discriminator that is told classes must know the model's; Heun's method is the one that has a place for it in its steps. */
+function checkJudge(corrected: DiscriminatorGuidance, known: number, { spec }: SamplingPlan): void {
+  const { classes } = corrected.discriminator;
+  if (classes > 0 && classes !== known)
+    throw new ConfigError(`discriminator: is told ${classes} classes (the model's are ${known}).`);
+  if (samplerAsks(corrected) && spec.type !== "heun")
+    throw new ConfigError(
+      `discriminator: boosting and a second weight are of Heun's steps; the sampler is ${spec.type}. Take heun.`,
+    );
+}
+
+/** Heun's method as Kim et al. (2023) have it, which asks the discriminator itself. */
+async function correctedHeun(
+  corrected: DiscriminatorGuidance,
+  labels: BatchLabels,
+  { spec: { type: _, ...options }, sigmas }: SamplingPlan,
+  { denoise, x, noise }: { readonly denoise: Denoise; readonly x: Float64Array; readonly noise: Noise },
+) {
+  const { discriminator: judge, weight, second = 0, boosting } = corrected;
+  const batch = labels.length;
+  return discriminatorHeun(denoise, x, sigmas, {
+    ...(options as DiscriminatorHeunOptions),
+    noise,
+    discriminator: await judge.discriminator(batch, labels),
+    batch,
+    range: timesOf(corrected),
+    weightFirstOrder: weight,
+    weightSecondOrder: second,
+    boosting: boosting ? "on" : "off",
+  });
 }
 
 /** A classifier must have learnt from examples of the same kind, and at the noise levels where it is asked. */

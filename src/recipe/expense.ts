@@ -6,6 +6,7 @@ import { normals } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, networkOf, stableTargetGraphs, stateNames, updateGraphs } from "../training/index.ts";
 import { type DataFacts, modelOf, type Recipe, trainerOf } from "./recipe.ts";
+import { samplingPlan } from "./sampling-plan.ts";
 import { blankTeacher, needsTeacher, teacherCalls, trainerOptions } from "./teacher.ts";
 
 /** Size and work of a recipe, counted and not measured. */
@@ -54,6 +55,29 @@ export function expenseOf(recipe: Recipe, facts: DataFacts): Expense {
     stateBytes: 2 * stateNames.length * 4 * count,
     stepBytes: Math.max(...passes.map(({ cost }) => cost.peakBytes)),
   };
+}
+
+/** What drawing one sample takes. */
+export interface DrawingExpense {
+  /** Evaluations of D (NFE). */
+  readonly evaluations: number;
+  /** Calls of the network: guidance makes two of an evaluation, unless the network is told its weight. */
+  readonly calls: number;
+  /** Operations in all. */
+  readonly flops: number;
+}
+
+/** Counts what drawing takes, as the recipe has it; undefined where the sampler chooses its steps as it runs. */
+export function drawingExpense(
+  recipe: Recipe,
+  { forwardFlops }: Pick<Expense, "forwardFlops">,
+): DrawingExpense | undefined {
+  const { evaluations } = samplingPlan(recipe);
+  if (evaluations === undefined) return undefined;
+  const { guidance = 1 } = recipe.sampling;
+  const guided = !recipe.model.guidance && (typeof guidance === "number" ? guidance : guidance.scale) !== 1;
+  const calls = guided ? 2 * evaluations : evaluations;
+  return { evaluations, calls, flops: calls * forwardFlops };
 }
 
 const costOf = (outputs: readonly Expr[]): Cost => cost(simplify(outputs));

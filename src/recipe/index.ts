@@ -40,7 +40,15 @@ export {
   examineTrajectories,
 } from "./examine.ts";
 export type { Estimate } from "./examples.ts";
-export { type Expense, expenseOf, type MeasureOptions, measureSpeed, type Speed } from "./expense.ts";
+export {
+  type DrawingExpense,
+  drawingExpense,
+  type Expense,
+  expenseOf,
+  type MeasureOptions,
+  measureSpeed,
+  type Speed,
+} from "./expense.ts";
 export { lasting } from "./lasting.ts";
 export {
   adaptiveDensity,

@@ -7,6 +7,7 @@ import {
   clipped,
   type Denoise,
   type DenoiseBoth,
+  type DiscriminatorRange,
   discriminatorGuided,
   dynamicallyThresholded,
   type EpsilonScale,
@@ -34,6 +35,12 @@ export interface DiscriminatorGuidance {
   readonly discriminator: TrainedDiscriminator;
   /** Of its correction; 1 is the score's own error, if the discriminator is right. */
   readonly weight: number;
+  /** The weight at the second evaluation of a step of Heun's, where `weight` is that of the first; every evaluation has `weight` by default. */
+  readonly second?: number;
+  /** VP times at which it is asked; 0.01 to 1 by default. */
+  readonly window?: readonly [low: number, high: number];
+  /** More noise and weight for samples that look doubtful (Kim et al. 2023); Heun's method only. */
+  readonly boosting?: boolean;
 }
 
 /** Other networks that change what a model draws. */
@@ -43,6 +50,13 @@ export interface Guides {
   /** A discriminator that corrects the score. */
   readonly corrected?: DiscriminatorGuidance;
 }
+/** Whether the sampler itself must know of the discriminator. */
+export const samplerAsks = ({ second, boosting }: DiscriminatorGuidance): boolean =>
+  second !== undefined || boosting === true;
+
+/** The VP times of a discriminator, as the samplers take them. */
+export const timesOf = ({ window }: DiscriminatorGuidance): DiscriminatorRange =>
+  window ? { timeMin: window[0], timeMax: window[1] } : {};
 
 /**
  * D for a batch of labels, as `sampling` says: the network's answer, guided, then its noise scaled, then clipped.
@@ -61,9 +75,10 @@ export async function modifiedDenoiser(
     const classifier = await towards.classifier.classifier(labels.length);
     denoise = classifierGuided(denoise, classifier.gradient(towards.labels), towards.scale);
   }
-  if (corrected) {
-    const discriminator = await corrected.discriminator.discriminator(labels.length);
-    denoise = discriminatorGuided(denoise, discriminator, { weight: corrected.weight, batch: labels.length });
+  if (corrected && !samplerAsks(corrected)) {
+    const discriminator = await corrected.discriminator.discriminator(labels.length, labels);
+    const { weight } = corrected;
+    denoise = discriminatorGuided(denoise, discriminator, { weight, batch: labels.length, ...timesOf(corrected) });
   }
   if (epsilonScale !== undefined) denoise = epsilonScaled(denoise, epsilonScaleOf(model.recipe, epsilonScale));
   if (threshold !== undefined) return dynamicallyThresholded(denoise, { samples: labels.length, quantile: threshold });

@@ -93,10 +93,13 @@ export interface DataFacts {
 export function modelOf({ task, data, model, objective }: Recipe, { shape, classes }: DataFacts): ModelSpec {
   if (task === "classify" && classes < 2)
     throw new ConfigError("task: classify needs labelled data with two classes or more. Give other data.");
-  if (task === "classify" && (model.conditional || objective.variance))
+  const judges = task === "classify" && objective.timesteps.type === "discriminator";
+  if (task === "classify" && ((model.conditional && !judges) || objective.variance))
     throw new ConfigError(
       "task: a classifier is not told the class and has no variance: leave objective.variance out and set model.conditional to false.",
     );
+  // What a discriminator learns from is labelled with the class and the answer: two labels a class.
+  const told = judges ? classes / 2 : classes;
   if (model.conditional && classes === 0)
     throw new ConfigError("model.conditional: the data has no labels. Set it to false, or give labelled data.");
   if (model.guidance && !(model.conditional && task !== "classify" && model.guidance[0] < model.guidance[1]))
@@ -106,8 +109,8 @@ export function modelOf({ task, data, model, objective }: Recipe, { shape, class
   return {
     network: model.network,
     shape,
-    classes: model.conditional ? classes : 0,
-    ...(task === "classify" && { classifies: classes }),
+    classes: model.conditional ? told : 0,
+    ...(task === "classify" && { classifies: judges && model.conditional ? 2 : classes }),
     patch: model.patch,
     ...(model.guidance && { guided: true }),
     ...(objective.variance && { variance: true }),

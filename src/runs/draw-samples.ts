@@ -5,6 +5,7 @@ import { ConfigError } from "../errors/index.ts";
 import { type Examples, examplesOf } from "../evaluation/index.ts";
 import { stream } from "../random/index.ts";
 import {
+  type DiscriminatorGuidance,
   drawFrom,
   type Guides,
   modelOf,
@@ -137,10 +138,12 @@ export async function* drawSamples(
 function recordOf({ towards, corrected }: Guides): Pick<RunSubject, "classifier" | "discriminator"> {
   return {
     ...(towards && { classifier: { parameters: hashBytes(towards.classifier.params), scale: towards.scale } }),
-    ...(corrected && {
-      discriminator: { parameters: hashBytes(corrected.discriminator.params), weight: corrected.weight },
-    }),
+    ...(corrected && { discriminator: correctionOf(corrected) }),
   };
+}
+
+function correctionOf({ discriminator, ...settings }: DiscriminatorGuidance) {
+  return { parameters: hashBytes(discriminator.params), ...settings };
 }
 
 /** The class of every sample: what compares with data has its classes as often as they are there. */

@@ -1,7 +1,7 @@
 /** `eval.jsonl`: every number that a run was judged by, with how it was made, a line each evaluation. */
 import { existsSync, readFileSync } from "node:fs";
 import type { Measurement, MetricName, Protocol } from "../evaluation/index.ts";
-import type { Recipe } from "../recipe/index.ts";
+import type { DiscriminatorGuidance, Recipe } from "../recipe/index.ts";
 import { writeAtomic } from "./atomic.ts";
 
 /** What was judged: samples of a checkpoint, or images from elsewhere. */
@@ -25,7 +25,7 @@ export interface RunSubject {
   readonly classes: "as in the data" | "none";
   /** SHA-256 of the parameters of what guided. */
   readonly classifier?: { readonly parameters: string; readonly scale: number };
-  readonly discriminator?: { readonly parameters: string; readonly weight: number };
+  readonly discriminator?: { readonly parameters: string } & Omit<DiscriminatorGuidance, "discriminator">;
 }
 
 /** One evaluation. */

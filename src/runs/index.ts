@@ -8,7 +8,13 @@ export {
   trainDiscriminator,
 } from "./discriminator-run.ts";
 export { type DrawingProgress, type DrawnSamples, drawSamples, type SamplesOf } from "./draw-samples.ts";
-export { appendEvaluation, type Evaluation, readEvaluations, type Subject } from "./evaluation-log.ts";
+export {
+  appendEvaluation,
+  type Evaluation,
+  type RunSubject,
+  readEvaluations,
+  type Subject,
+} from "./evaluation-log.ts";
 export { autoFeatureMap, autoFeatures, openFeatures } from "./feature-files.ts";
 export { writePlot } from "./plot.ts";
 export { type OpenPoolMatcher, openPoolMatcher } from "./pool-matcher.ts";

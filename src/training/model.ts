@@ -20,7 +20,10 @@ export interface ModelSpec {
   readonly augment?: number;
   /** The network is told the weight of classifier-free guidance, and answers as if so guided in one call. */
   readonly guided?: boolean;
-  /** Classes that the network tells apart, for a classifier of noisy examples, whose output is a logit for each. */
+  /**
+   * Classes that the network tells apart, for a classifier of noisy examples, whose output is a logit for each. One that is told
+   * `classes` besides learns from labels that say both: answer + classifies·class.
+   */
   readonly classifies?: number;
 }
 

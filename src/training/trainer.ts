@@ -274,7 +274,7 @@ function checkTarget({ target, augment, objective }: TrainerSpec, teacher: Moved
 }
 
 function checkData({ shape, classes: told, classifies }: ModelSpec, dataset: Dataset): void {
-  const classes = classifies ?? told;
+  const classes = classifies === undefined ? told : classifies * Math.max(told, 1);
   if (dataset.shape.join() !== shape.join())
     throw new ConfigError(`data: examples of ${dataset.name} are [${dataset.shape}] (the model takes [${shape}]).`);
   const labels = dataset.classes?.length ?? 0;
@@ -317,18 +317,26 @@ function feedsOf(
     labelDropout > 0 && stream(seed, "label dropout", position + i).uniform() < labelDropout ? undefined : label,
   );
   const guidance = range && guidanceWeights(range, seed, position, size);
+  const answers = model.classifies ?? 1;
+  const told = model.classes > 0 ? kept.map((label) => label && Math.floor(label / answers)) : [];
   const feeds: Feeds = {
     x,
     ...noises,
     ...(model.classifies !== undefined
-      ? { answers: oneHot(Array.from(labels ?? []), model.classifies, size) }
+      ? {
+          answers: oneHot(
+            Array.from(labels ?? [], (label) => label % answers),
+            answers,
+            size,
+          ),
+        }
       : {
           targetX: column((c) => c.targetX),
           targetNoise: column((c) => c.targetNoise),
           ...(c === undefined ? { weight: column(({ weight }) => weight) } : curveFeeds(all, c)),
         }),
     ...Object.fromEntries(uniforms.map(({ name, shape }) => [name, dropoutUniforms(seed, name, position, shape)])),
-    ...(model.classes > 0 && { labels: oneHot(kept, model.classes, size) }),
+    ...(model.classes > 0 && { labels: oneHot(told, model.classes, size) }),
     ...(model.augment && augment && { augment }),
     ...(guidance && { guidance }),
     inX: column((c) => c.inX),
@@ -343,7 +351,7 @@ function feedsOf(
     sigma: draws.map(({ sigma }) => sigma),
     steps: draws.map(({ step }) => step),
     scale: all.map(({ targetShift }) => targetShift),
-    labels: model.classes > 0 ? kept : [],
+    labels: told,
     ...(guidance && { guidance }),
   };
 }

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { RunFolder } from "../../src/runs/index.ts";
+import { type Evaluation, RunFolder } from "../../src/runs/index.ts";
 import { inProcess, tinyRun } from "./command-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ornstein-discriminate-"));
@@ -55,6 +55,77 @@ test("corrects samples of any solver; weight 0 changes nothing", async () => {
     assert.ok(plain.equals(await draw("none", ...by, "--discriminator-weight", "0")));
     assert.ok(!plain.equals(await draw("corrected", ...by, "--discriminator-weight", "50")));
   }
+});
+
+test("a second weight, a window and boosting reach Heun's steps, and no other sampler's", async () => {
+  const draw = async (...flags: string[]) => {
+    const out = join(folder, "heun.png");
+    const args = ["sample", run, "--n", "16", "--steps", "4", "--sampler", "heun", "--out", out];
+    const { code, stderr } = await inProcess([...args, "--discriminator", judge, ...flags]);
+    assert.equal(code, 0, stderr);
+    return readFileSync(out).toString("base64");
+  };
+  const weight = (text: string) => ["--discriminator-weight", text];
+  const seen = [
+    await draw(...weight("50")),
+    await draw(...weight("50,0")),
+    await draw(...weight("50,0"), "--discriminator-window", "0.3,0.6"),
+    await draw(...weight("50,0"), "--discriminator-boost"),
+  ];
+  assert.equal(new Set(seen).size, seen.length);
+  assert.equal(await draw(...weight("50,50")), seen[0]);
+  for (const [flags, message] of [
+    [["--sampler", "ddim", ...weight("2,0")], /Take heun/],
+    [weight("2,x"), /must be numbers/],
+    [["--discriminator-window", "0.6,0.3"], /rising times/],
+  ] as const) {
+    const { code, stderr } = await inProcess(["sample", run, "--discriminator", judge, ...flags]);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+  }
+});
+
+test("samples are judged as they were corrected, and remembered so", async () => {
+  const judged = async (...flags: string[]) => {
+    const args = ["eval", run, "--n", "60", "--seeds", "2", "--steps", "4", "--metrics", "kid", ...flags];
+    const { code, stdout, stderr } = await inProcess([...args, "--json"]);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Evaluation;
+  };
+  const corrected = await judged("--discriminator", judge, "--discriminator-weight", "20");
+  assert.equal(corrected.subject.type === "run" && corrected.subject.discriminator?.weight, 20);
+  const values = ({ measurements }: Evaluation) => measurements[0].values;
+  assert.notDeepEqual(values(corrected), values(await judged()));
+  assert.deepEqual(values(await judged("--discriminator", judge, "--discriminator-weight", "20")), values(corrected));
+});
+
+test("a discriminator that is told the class judges samples of it", async () => {
+  const [labelled, told] = [join(folder, "labelled"), join(folder, "told")];
+  const set = ["--set", "model.conditional=true", "--set", "training.labelDropout=0.1"];
+  const made = await inProcess(["train", ...tinyRun, ...set, "--duration", "320", "--out", labelled]);
+  assert.equal(made.code, 0, made.stderr);
+  const short = ["--fakes", "60", "--duration", "320", "--train-batch", "16", "--steps", "4", "--tests", "2"];
+  const done = await inProcess([
+    "discriminate",
+    labelled,
+    ...short,
+    "--conditional",
+    "--aot",
+    "--pool",
+    "16",
+    "--out",
+    told,
+  ]);
+  assert.equal(done.code, 0, done.stderr);
+  const by = ["--n", "8", "--steps", "4", "--discriminator", told];
+  const drawn = await inProcess(["sample", labelled, ...by]);
+  assert.equal(drawn.code, 0, drawn.stderr);
+  const foreign = await inProcess(["sample", run, ...by]);
+  assert.equal(foreign.code, 2);
+  assert.match(foreign.stderr, /is told 2 classes/);
+  const never = await inProcess(["discriminate", run, ...short, "--conditional", "--out", join(folder, "never")]);
+  assert.equal(never.code, 2);
+  assert.match(never.stderr, /without labels/);
 });
 
 test("what is no discriminator, and a weight for none, are refused", async () => {

@@ -69,6 +69,43 @@ for (const [name, coupling] of [
     await trained.close();
   });
 
+test("told the class, it learns the gradient of each class's own log-ratio", async () => {
+  /** Two classes: samples of the first lie too low, of the second too high. */
+  const two = (means: readonly [number, number], seed: number) =>
+    datasetFromArray({
+      name: "two clouds",
+      shape: [2],
+      values: normals(seed, "two clouds", 0, 2 * 4096).map((v, i) => means[(i >> 1) % 2] + std * v),
+      labels: Uint16Array.from({ length: 4096 }, (_, i) => i % 2),
+      classes: ["low", "high"],
+    });
+  const dataset = againstSamples(two([0, 0], 1), two([-0.6, 0.6], 2), true);
+  assert.deepEqual(dataset.classes, ["sample of low", "data of low", "sample of high", "data of high"]);
+  const facts = factsOf(dataset);
+  const model = { ...base, model: { ...base.model, conditional: true } };
+  const recipe = defineRecipe(discriminatorRecipe(model, { ...plan, conditional: true }));
+  const trainer = await createTrainer(trainerOf(recipe, facts), dataset, { threads: 1 });
+  while (trainer.images < plan.images) await trainer.advance();
+  const trained = trainedDiscriminator(recipe, facts, trainer.ema);
+  assert.equal(trained.classes, 2);
+  const { sigma } = vpSigma({ betaMin: 0.1, betaMax: 20 });
+  const [tau, alpha] = [0.2, alphaOf("vp", sigma(0.2))];
+  const variance = (alpha * std) ** 2 + 1 - alpha ** 2;
+  const z = normals(5, "between", 0, 400).map((v) => Math.sqrt(variance) * v);
+  for (const [label, fake] of [
+    [0, -0.6],
+    [1, 0.6],
+  ] as const) {
+    const ask = await trained.discriminator(200, new Array(200).fill(label));
+    const { gradient } = await ask(z, tau);
+    const slope = (alpha * (0 - fake)) / variance;
+    const mean = gradient.reduce((sum, v) => sum + v, 0) / gradient.length;
+    assert.ok(Math.abs(mean - slope) < 0.3 * Math.abs(slope), `class ${label}: ${mean} of ${slope}`);
+  }
+  await trainer.close();
+  await trained.close();
+});
+
 test("classes are data and samples in turn; other shapes, and other runs, are refused", () => {
   const both = againstSamples(cloud(real, 1), cloud(fake, 2));
   assert.equal(both.size, 8192);

@@ -2,13 +2,15 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { ConfigError } from "../../errors/index.ts";
+import { cost, simplify } from "../../graph/index.ts";
 import { parameterCount } from "../../nn/index.ts";
-import { modelOf } from "../../recipe/index.ts";
+import { drawingExpense, modelOf } from "../../recipe/index.ts";
 import { RunFolder, readEvaluations, writeAtomic } from "../../runs/index.ts";
 import { networkOf } from "../../training/index.ts";
 import { command } from "../command.ts";
 import { describeEvaluation } from "../evaluation-text.ts";
-import { lineageOf } from "../explain.ts";
+import { drawingText, lineageOf, secondsOf } from "../explain.ts";
+import { amount, duration } from "../terminal.ts";
 import { differences } from "./differences.ts";
 import { type ComparedRun, page } from "./page.ts";
 import { describeTest, pairTests } from "./tests.ts";
@@ -36,9 +38,11 @@ export const compare = command({
     terminal.print(`${differ.length} fields of the recipes differ, ${same} are equal.`);
     for (const { path, values } of differ)
       terminal.print(`  ${path.padEnd(width)}  ${values.map((value) => value ?? "–").join("  |  ")}`);
-    for (const { name, evaluations, lineage } of runs) {
+    for (const { name, evaluations, lineage, parameters, images, stats, drawing } of runs) {
       terminal.print(`${name}:${evaluations.length === 0 ? ` not evaluated; ornstein eval does` : ""}`);
       if (lineage) terminal.print(`  ${lineage}`);
+      const time = stats.length > 0 ? ` in ${duration(secondsOf(stats))}` : "";
+      terminal.print(`  ${amount(parameters)} parameters, ${amount(images)} images${time}${drawingText(drawing)}`);
       const [latest] = evaluations.slice(-1);
       if (latest) for (const line of describeEvaluation(latest)) terminal.print(`  ${line}`);
     }
@@ -46,7 +50,8 @@ export const compare = command({
       terminal.print(`${test.metric}: ${names[test.second]} against ${names[test.first]}: ${describeTest(test)}`);
     terminal.print(`Page: ${out}`);
     const lineages = Object.fromEntries(runs.flatMap(({ name, lineage }) => (lineage ? [[name, lineage]] : [])));
-    terminal.record({ out, runs: names, differ, same, tests, lineages });
+    const drawings = Object.fromEntries(runs.flatMap(({ name, drawing }) => (drawing ? [[name, drawing]] : [])));
+    terminal.record({ out, runs: names, differ, same, tests, lineages, drawings });
   },
 });
 
@@ -55,16 +60,22 @@ function comparedRun(folder: RunFolder, name: string): ComparedRun {
   const step = folder.checkpoints().at(-1) ?? 0;
   const sheet = latestSheet(folder);
   const lineage = lineageOf(folder.path);
+  const network = networkOf(modelOf(recipe, data));
+  const drawing =
+    recipe.task === "classify"
+      ? undefined
+      : drawingExpense(recipe, { forwardFlops: cost(simplify([network.output])).flops });
   return {
     name,
     step,
     images: folder.imagesSeen(),
-    parameters: parameterCount(networkOf(modelOf(recipe, data)).parameters),
+    parameters: parameterCount(network.parameters),
     data: `${data.name}, ${data.shape.join("×")}`,
     stats: folder.stats(),
     evaluations: readEvaluations(join(folder.path, "eval.jsonl")),
     ...(sheet && { sheet }),
     ...(lineage && { lineage }),
+    ...(drawing && { drawing }),
   };
 }
 

@@ -1,8 +1,10 @@
 /** Runs side by side, as one page of HTML that needs nothing else: no scripts, no network, light and dark. */
 import { incomparable, type Measurement } from "../../evaluation/index.ts";
+import type { DrawingExpense } from "../../recipe/index.ts";
 import type { Evaluation, StatsLine } from "../../runs/index.ts";
 import { describeSubject } from "../evaluation-text.ts";
-import { amount } from "../terminal.ts";
+import { secondsOf } from "../explain.ts";
+import { amount, duration, flops } from "../terminal.ts";
 import type { Difference } from "./differences.ts";
 import { type Bar, escaped, intervals, lines } from "./plot.ts";
 import { describeTest, type PairTest } from "./tests.ts";
@@ -18,6 +20,8 @@ export interface ComparedRun {
   readonly evaluations: readonly Evaluation[];
   /** Of whom it is a student, in words. */
   readonly lineage?: string;
+  /** What a sample takes. */
+  readonly drawing?: DrawingExpense;
   /** The latest sheet of samples, a PNG, and how many images had been seen. */
   readonly sheet?: { readonly png: Uint8Array; readonly images: number };
 }
@@ -76,10 +80,18 @@ function summary(runs: readonly ComparedRun[]): string {
     amount(run.step),
     run.stats.length === 0 ? "–" : short(mean(tail(run).map(({ loss }) => loss))),
     run.stats.length === 0 ? "–" : `${short(mean(run.stats.map(({ imagesPerSecond }) => imagesPerSecond)))}`,
+    run.stats.length === 0 ? "–" : duration(secondsOf(run.stats)),
+    run.drawing ? `${run.drawing.evaluations} (${run.drawing.calls})` : "–",
+    run.drawing ? flops(run.drawing.flops) : "–",
   ]);
   return section(
     "At a glance",
-    table(["run", "data", "parameters", "images", "updates", "last loss", "images/s"], rows, "numbers"),
+    table(
+      ["run", "data", "parameters", "images", "updates", "last loss", "images/s", "time", "NFE (calls)", "a sample"],
+      rows,
+      "numbers",
+    ),
+    "NFE are evaluations of D for a sample as the recipe draws it, in brackets calls of the network, of which guidance makes two.",
   );
 }
 
