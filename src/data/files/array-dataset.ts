@@ -24,7 +24,9 @@ export interface Described {
  * Examples × height × width bytes are grey images; with a dimension of at most 16 before or after those, images with so
  * many channels; examples × n bytes are images too where n is a square or three. Numbers of any other type are taken as
  * they are: vectors, or images with their channels first or last. Which it is: where either is 1 or 3, that; where the
- * other two are equal, those are the sides; else the smaller.
+ * other two are equal, those are the sides; else the smaller. Numbers of three dimensions are grey images, but where one
+ * of the sides is at most 16 and the other four times as long or longer, signals of so many channels: vectors, one channel
+ * after the other.
  */
 export function arrayDataset({ where, name, dims, values, ...labelled }: ArrayDataset): Described {
   if (dims.length > 0 && dims[0] === 0)
@@ -33,10 +35,10 @@ export function arrayDataset({ where, name, dims, values, ...labelled }: ArrayDa
     const images = imagesOf(dims, values);
     if (images) return { dataset: imagesFromBytes({ name, ...images, ...labelled }), notes: [] };
   } else if (dims.length >= 2 && dims.length <= 4 && elements(dims) > 0) {
-    const { shape, values: ordered } = numbersOf(dims, values);
+    const { shape, values: ordered, note } = numbersOf(dims, values);
     const floats =
       ordered instanceof Float32Array || ordered instanceof Float64Array ? ordered : Float32Array.from(ordered);
-    const notes = shape.length === 3 ? rangeNotes(floats) : [];
+    const notes = [...(note ? [note] : []), ...(shape.length === 3 ? rangeNotes(floats) : [])];
     return { dataset: datasetFromArray({ name, values: floats, shape, ...labelled }), notes };
   }
   const kind = values instanceof Uint8Array ? "unsigned bytes" : "numbers";
@@ -68,15 +70,34 @@ function imagesOf(dims: readonly number[], bytes: Uint8Array): { pixels: Uint8Ar
   return { pixels: channelsFirst(bytes, new Uint8Array(bytes.length), n, a * b, c), shape: [c, a, b] };
 }
 
-function numbersOf(dims: readonly number[], values: Exclude<NpyValues, Uint8Array>) {
+/** Numbers with channels first, and what to say about them. */
+interface Ordered {
+  readonly shape: readonly number[];
+  readonly values: Exclude<NpyValues, Uint8Array>;
+  readonly note?: string;
+}
+
+function numbersOf(dims: readonly number[], values: Ordered["values"]): Ordered {
   const [n, a, b, c] = dims;
   if (dims.length === 2) return { shape: [a], values };
-  if (dims.length === 3) return { shape: [1, a, b], values };
+  if (dims.length === 3) {
+    const [channels, length] = [Math.min(a, b), Math.max(a, b)];
+    if (channels > mostChannels || length < leastRatio * channels) return { shape: [1, a, b], values };
+    return {
+      shape: [channels * length],
+      values: channels === a ? values : channelsFirst(values, Float32Array.from(values), n, length, channels),
+      note:
+        `Taken for signals of ${channels} ${channels === 1 ? "channel" : "channels"} and ${length} steps, one channel after ` +
+        `the other; images have four dimensions: ${n}×1×${a}×${b}.`,
+    };
+  }
   if (!channelsLast(a, b, c)) return { shape: [a, b, c], values };
   return { shape: [c, a, b], values: channelsFirst(values, Float32Array.from(values), n, a * b, c) };
 }
 
 const mostChannels = 16;
+/** Of a signal's steps to its channels. */
+const leastRatio = 4;
 
 /** Whether a × b × c is height × width × channels, rather than channels × height × width. */
 function channelsLast(a: number, b: number, c: number): boolean {

@@ -189,7 +189,8 @@ function onWhite({ values, channels, height, width }: Planes): Float32Array {
 
 /** RGBRGB… as RR…GG…BB…, for the usual images four pixels at a time: three words in, three words out. */
 function bytePlanes(pixels: Uint8Array, channels: number): Uint8Array {
-  const out = new Uint8Array(pixels.length);
+  // All of it is written; zeros first would take time.
+  const out = Buffer.allocUnsafeSlow(pixels.length);
   if (channels !== 3 || pixels.length % 12 !== 0 || pixels.byteOffset % 4 !== 0) return planes(pixels, channels, out);
   const words = pixels.length / 12;
   const from = new Int32Array(pixels.buffer, pixels.byteOffset, 3 * words);

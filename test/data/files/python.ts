@@ -6,6 +6,8 @@ const run = (script: string, folder: string) =>
 
 /** The reason to skip a test that needs NumPy, or false. */
 export const withoutNumpy = run("import numpy", ".").status === 0 ? false : "NumPy is not installed";
+/** The reason to skip a test that needs SciPy, or false. */
+export const withoutScipy = run("import numpy, scipy", ".").status === 0 ? false : "SciPy is not installed";
 /** The reason to skip a test that needs Python, or false. */
 export const withoutPython = run("import zipfile", ".").status === 0 ? false : "Python is not installed";
 
