@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { datasetFromArray, elements } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { againstSamples, defineRecipe, discriminatorRecipe, factsOf } from "../recipe/index.ts";
-import { drawSamples, RunFolder, trainDiscriminator } from "../runs/index.ts";
+import { drawSamples, parametersOf, RunFolder, trainDiscriminator } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { command } from "./command.ts";
 import { showing, shown } from "./eta.ts";
 import { loadData } from "./recipes.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { bar } from "./terminal.ts";
-import { weightFlags, whichCheckpoint } from "./weights.ts";
+import { weightFlags, whichParameters } from "./weights.ts";
 
 export const discriminate = command({
   name: "discriminate",
@@ -40,8 +40,8 @@ export const discriminate = command({
     const { recipe, data } = folder.describe();
     const { sampling } = defineRecipe({ ...recipe, sampling: samplingOf(recipe, flags) }, "discriminate");
     const out = flags.out ?? `${path.replace(/\/+$/, "")}-discriminator`;
-    const checkpoint = whichCheckpoint(flags.checkpoint);
-    folder.load(checkpoint);
+    const which = whichParameters(flags);
+    parametersOf(folder, which);
     const plan = {
       images: flags.duration,
       batch: flags.trainBatch,
@@ -61,8 +61,7 @@ export const discriminate = command({
         folder,
         dataset,
         {
-          checkpoint,
-          weights: flags.weights === "raw" ? "params" : "ema",
+          ...which,
           sampling,
           n: flags.fakes,
           // Seeds of evaluations begin at 0: what is judged is not what was learned from.

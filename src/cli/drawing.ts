@@ -1,14 +1,11 @@
 /** Drawing samples from a run on disk, with a progress bar. */
-import { type DrawOptions, draw, modelOf } from "../recipe/index.ts";
-import type { RunFolder } from "../runs/index.ts";
-import { flatFromCheckpoint, networkOf } from "../training/index.ts";
+import { type DrawOptions, draw } from "../recipe/index.ts";
+import { type ParametersOf, parametersOf, type RunFolder } from "../runs/index.ts";
 import type { Terminal } from "./command.ts";
 import { bar } from "./terminal.ts";
 
-export interface DrawRunOptions extends DrawOptions {
-  readonly checkpoint?: "latest" | "best" | number;
-  readonly weights?: "ema" | "params";
-}
+/** Of the latest averaged parameters, unless others are named. */
+export interface DrawRunOptions extends DrawOptions, Partial<Pick<ParametersOf, "checkpoint" | "weights" | "ema">> {}
 
 export interface DrawnRun {
   /** Flat, in [−1, 1]. */
@@ -20,13 +17,11 @@ export interface DrawnRun {
 /** Draws samples from a checkpoint of a run. */
 export async function drawRun(
   folder: RunFolder,
-  { checkpoint: which = "latest", weights = "ema", ...options }: DrawRunOptions,
+  { checkpoint = "latest", weights = "ema", ema, ...options }: DrawRunOptions,
   terminal: Terminal,
 ): Promise<DrawnRun> {
   const { recipe, data } = folder.describe();
-  const { checkpoint, path } = folder.load(which);
-  const { parameters } = networkOf(modelOf(recipe, data));
-  const params = flatFromCheckpoint(parameters, checkpoint.tensors, weights, path);
+  const { params } = parametersOf(folder, { checkpoint, weights, ...(ema !== undefined && { ema }) });
   const started = performance.now();
   const drawing = draw(recipe, data, params, options);
   let evaluations = 0;

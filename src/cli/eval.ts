@@ -30,9 +30,10 @@ import {
   type Evaluation,
   hashBytes,
   hashDataset,
+  type ParametersOf,
   RunFolder,
-  type SamplesOf,
   type Subject,
+  storedAverages,
   writePlot,
 } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
@@ -100,7 +101,7 @@ export const evaluate = command({
     "eval runs/mnist --classifier runs/guide --classifier-scale 2",
     "eval runs/mnist --checkpoint best,latest --weights ema,raw --metrics fd,kid",
     "eval runs/mnist --curve mnist --n 1000 --seeds 2",
-    "eval runs/mnist --ema 0.02,0.05,0.1,0.2",
+    "eval runs/averaged --ema 0.02,0.05,0.1,0.2 --curve averages",
     "eval pictures/ --reference photos/ --size 64 --features inception=inception.onnx",
   ],
   flags,
@@ -187,15 +188,18 @@ async function evaluateRun(
 /** Which parameters are judged: of each checkpoint, or averages put together from what the run stored. */
 function subjectsOf(folder: RunFolder, { checkpoint, weights, ema, curve }: EvalFlags): SubjectOf[] {
   if (ema !== undefined) {
-    if (checkpoint !== "latest" || weights !== "ema")
-      throw new ConfigError(
-        "eval: --ema takes what the run stored up to its end: leave --checkpoint and --weights out.",
-      );
-    return ema.split(",").map((text) => {
-      const length = Number(text);
-      averageOfLength(folder, length);
-      return { checkpoint: "latest", weights: "ema", ema: length };
-    });
+    if (weights !== "ema") throw new ConfigError("eval: --ema averages in its own way: leave --weights out.");
+    const lengths = ema.split(",").map(Number);
+    // Rather here than after the first samples.
+    for (const length of lengths) averageOfLength(folder, length);
+    const stored = storedAverages(folder);
+    const moments: Pick<SubjectOf, "checkpoint" | "images">[] =
+      checkpoint === "latest" && curve !== undefined
+        ? stored.map((images) => ({ checkpoint: "latest", images }))
+        : (checkpoint === "all" ? folder.checkpoints() : checkpoint.split(",").map(whichCheckpoint)).map((one) => ({
+            checkpoint: one,
+          }));
+    return moments.flatMap((moment) => lengths.map((length) => ({ ...moment, weights: "ema" as const, ema: length })));
   }
   const all = checkpoint === "all" || (curve !== undefined && checkpoint === "latest");
   const checkpoints = all ? folder.checkpoints() : checkpoint.split(",").map(whichCheckpoint);
@@ -212,7 +216,7 @@ function subjectsOf(folder: RunFolder, { checkpoint, weights, ema, curve }: Eval
   return checkpoints.flatMap((one) => kinds.map((kind) => ({ checkpoint: one, weights: kind })));
 }
 
-type SubjectOf = Pick<SamplesOf, "checkpoint" | "weights" | "ema">;
+type SubjectOf = ParametersOf;
 
 /** The sampling of every setting, checked before anything is loaded. */
 function settingsFor(recipe: Recipe, flags: EvalFlags): Setting[] {

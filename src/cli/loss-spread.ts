@@ -68,6 +68,7 @@ export async function measureSpreads(
   const model = openModel(run, {
     weights: "ema",
     checkpoint: "latest",
+    ema: undefined,
     batch: undefined,
     device: device as Device,
     threads,

@@ -16,7 +16,7 @@ import { givenExamples, givenHelp } from "./given.ts";
 import { checkGuides, guideFlags, withGuides } from "./guides.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { settingsOf, sweep } from "./sweep.ts";
-import { openModel, weightFlags, whichCheckpoint } from "./weights.ts";
+import { openModel, weightFlags, whichParameters } from "./weights.ts";
 
 const flags = {
   n: { type: "integer", default: 64, min: 1, help: "Number of samples" },
@@ -57,6 +57,7 @@ export const sample = command({
     "sample runs/mnist --image data --mask left",
     "sample runs/mnist --image sketch.png --noise 2 --class 7",
     "sample runs/mnist --classifier runs/guide --classifier-scale 2",
+    "sample runs/averaged --ema 0.15",
     'sample runs/mnist --sweep "sampler=heun,dpm++2m;steps=5,10,20"',
   ],
   flags,
@@ -177,8 +178,7 @@ async function drawSamples(folder: RunFolder, flags: SampleFlags, terminal: Term
   const options: DrawRunOptions = {
     count,
     seed,
-    checkpoint: whichCheckpoint(flags.checkpoint),
-    weights: flags.weights === "raw" ? "params" : "ema",
+    ...whichParameters(flags),
     threads: flags.threads,
     device: flags.device as Device,
     ...(flags.batch !== undefined && { batch: flags.batch }),

@@ -1,9 +1,8 @@
 /** Flags that choose the parameters of a run and where they compute, and the model that they make. */
 import { ConfigError } from "../errors/index.ts";
-import { modelOf, type TrainedModel, trainedModel } from "../recipe/index.ts";
-import type { RunFolder } from "../runs/index.ts";
+import { type TrainedModel, trainedModel } from "../recipe/index.ts";
+import { type ParametersOf, parametersOf, type RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { flatFromCheckpoint, networkOf } from "../training/index.ts";
 import type { Flags, Values } from "./command.ts";
 import { computeFlags } from "./compute-flags.ts";
 
@@ -15,21 +14,35 @@ export const weightFlags = {
     help: "Averaged parameters, or those of the last update",
   },
   checkpoint: { type: "string", value: "STEP", default: "latest", help: "latest, best, or a step" },
+  ema: {
+    type: "number",
+    min: 0,
+    help: "In their place an average of this relative length, such as 0.1, of a run with training.averages",
+  },
   batch: { type: "integer", min: 1, help: "Most samples in one call of the network" },
   ...computeFlags,
 } as const satisfies Flags;
 
 /** The model of a run, open. */
-export function openModel(
-  folder: RunFolder,
-  { weights, checkpoint: which, device, threads }: Values<typeof weightFlags>,
-): TrainedModel {
+export function openModel(folder: RunFolder, { device, threads, ...which }: Values<typeof weightFlags>): TrainedModel {
   const { recipe, data } = folder.describe();
-  const { checkpoint, path } = folder.load(whichCheckpoint(which));
-  const { parameters } = networkOf(modelOf(recipe, data));
-  const name = weights === "ema" ? "ema" : "params";
-  const params = flatFromCheckpoint(parameters, checkpoint.tensors, name, path);
+  const { params } = parametersOf(folder, whichParameters(which));
   return trainedModel(recipe, data, params, { device: device as Device, threads });
+}
+
+/** What the flags mean. */
+export function whichParameters({
+  weights,
+  checkpoint,
+  ema,
+}: Pick<Values<typeof weightFlags>, "weights" | "checkpoint" | "ema">): ParametersOf {
+  if (ema !== undefined && weights === "raw")
+    throw new ConfigError("--ema and --weights raw are both given; they choose the same thing (one).");
+  return {
+    checkpoint: whichCheckpoint(checkpoint),
+    weights: weights === "raw" ? "params" : "ema",
+    ...(ema !== undefined && { ema }),
+  };
 }
 
 /** What --checkpoint means. */

@@ -15,19 +15,14 @@ import {
   trainedModel,
 } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import { flatFromCheckpoint, networkOf } from "../training/index.ts";
-import { averageOfLength } from "./averages.ts";
 import { hashBytes } from "./data-hash.ts";
 import type { RunSubject, Subject } from "./evaluation-log.ts";
+import { type ParametersOf, parametersOf } from "./parameters.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { sampleStore } from "./sample-store.ts";
 
 /** Which samples of a run. */
-export interface SamplesOf extends Guides {
-  readonly checkpoint: "latest" | "best" | number;
-  readonly weights: "ema" | "params";
-  /** An average of this relative length in their place, put together from what the run stored. */
-  readonly ema?: number;
+export interface SamplesOf extends ParametersOf, Guides {
   readonly sampling: Recipe["sampling"];
   readonly n: number;
   readonly seeds: readonly number[];
@@ -56,18 +51,17 @@ export interface DrawnSamples {
 export async function* drawSamples(
   folder: RunFolder,
   dataset: Dataset,
-  { checkpoint: which, weights, ema, sampling, n, seeds, batch, rounding, ...guides }: SamplesOf,
+  { checkpoint, weights, ema, images: upTo, sampling, n, seeds, batch, rounding, ...guides }: SamplesOf,
   options: CompileOptions = {},
 ): AsyncGenerator<DrawingProgress, DrawnSamples, void> {
   const { recipe, data } = folder.describe();
   const spec = modelOf(recipe, data);
-  const { params, step, images } = ema === undefined ? fromCheckpoint() : averageOfLength(folder, ema);
-  function fromCheckpoint() {
-    const { checkpoint, path } = folder.load(which);
-    const { tensors, metadata } = checkpoint;
-    const flat = flatFromCheckpoint(networkOf(spec).parameters, tensors, weights, path);
-    return { params: flat, step: Number(metadata["step"]), images: Number(metadata["images"]) };
-  }
+  const { params, step, images } = parametersOf(folder, {
+    checkpoint,
+    weights,
+    ...(ema !== undefined && { ema }),
+    ...(upTo !== undefined && { images: upTo }),
+  });
   const { evaluations } = samplingPlan(recipe, sampling);
   const known = guides.towards ? guides.towards.classifier.facts.classes : spec.classes;
   const classOf = classes(dataset, known);

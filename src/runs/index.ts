@@ -16,6 +16,7 @@ export {
   type Subject,
 } from "./evaluation-log.ts";
 export { autoFeatureMap, autoFeatures, openFeatures } from "./feature-files.ts";
+export { type FoundParameters, type ParametersOf, parametersOf } from "./parameters.ts";
 export { writePlot } from "./plot.ts";
 export { type OpenPoolMatcher, openPoolMatcher } from "./pool-matcher.ts";
 export { type Fit, fitMicroBatch, type Probe, probe } from "./probe.ts";

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { npzBytes } from "../../src/data/files/index.ts";
 import { input } from "../../src/graph/index.ts";
 import { toOnnx } from "../../src/onnx/index.ts";
-import { readEvaluations } from "../../src/runs/index.ts";
+import { RunFolder, readEvaluations, storedAverages } from "../../src/runs/index.ts";
 import { inProcess, tinyRun } from "./command-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ornstein-eval-"));
@@ -105,9 +105,20 @@ describe("a run", () => {
         [6, 0.15],
       ],
     );
+    const early = await records("--ema", "0.1", "--checkpoint", "5");
+    assert.ok(early[0].subject.step <= 5 && early[0].subject.ema === 0.1);
+    const course = await records("--ema", "0.1", "--curve", at("averaged"));
+    const images = course.map(({ subject }) => subject.images);
+    assert.deepEqual(images, storedAverages(RunFolder.open(at("many"))));
+    assert.ok(images.length > 2 && existsSync(at("averaged-fd.svg")));
+    const drawn = await inProcess(["sample", at("many"), "--ema", "0.1", "--n", "2", "--out", at("averaged.png")]);
+    assert.equal(drawn.code, 0, drawn.stderr);
+    const clash = await inProcess(["sample", at("many"), "--ema", "0.1", "--weights", "raw"]);
+    assert.equal(clash.code, 2);
+    assert.match(clash.stderr, /--ema and --weights raw/);
     for (const [args, pattern] of [
       [["--ema", "0.5"], /at most 0\.28/],
-      [["--ema", "0.1", "--checkpoint", "5"], /leave --checkpoint and --weights out/],
+      [["--ema", "0.1", "--weights", "raw"], /leave --weights out/],
       [["--weights", "mean"], /--weights: must be one of ema, raw/],
       [["--curve", "x", "--checkpoint", "5"], /two checkpoints or more/],
     ] as const) {
