@@ -92,8 +92,8 @@ const sheetOf = ({ path }: RunFolder) => join(path, "samples", "digits.png");
 
 /** Steps that halving 64 comes to. */
 const students: readonly number[] = [32, 16, 8, 4, 2, 1];
-/** Shares of the images seen in training that the phases see: the last, whose student stays, the most. */
-const phaseShares = [1 / 20, 1 / 20, 1 / 12];
+/** Shares of the images seen in training that a phase sees: the last, whose student stays, the most. */
+const phaseShare = { 2: 1 / 16, 4: 1 / 10 } as const;
 const lastShare = 1 / 5;
 
 /** Distils the run from 64 steps to so many, in a folder beside it. */
@@ -105,14 +105,15 @@ async function distilled(
 ): Promise<void> {
   const { recipe, data } = folder.describe();
   const images = folder.imagesSeen();
-  const count = Math.round(Math.log2(64 / to));
-  const shares = Array.from({ length: count }, (_, i) =>
-    i === count - 1 ? lastShare : phaseShares[Math.min(i, phaseShares.length - 1)],
-  );
+  const halvings = Math.round(Math.log2(64 / to));
+  // Four steps in one where they divide: mistakes of fewer teachers add up, in less time.
+  const factor = halvings % 2 === 0 ? 4 : 2;
+  const count = factor === 4 ? halvings / 2 : halvings;
+  const shares = Array.from({ length: count }, (_, i) => (i === count - 1 ? lastShare : phaseShare[factor]));
   const duration = shares.map((share) => Math.ceil(images * share)).join(",");
   const request = {
     to,
-    factor: 2,
+    factor,
     grid: "cosine",
     guidance: 1.5,
     duration,
