@@ -160,9 +160,9 @@ const flow = continuous(
 );
 
 /** A recipe whose noises meet their images by transport, in pools. */
-const matched = <T extends { readonly training: Fields }>(recipe: T, coupling: Fields) => ({
+const matched = <T extends { readonly training: Fields }>(recipe: T, coupling: Fields, type = "aot") => ({
   ...recipe,
-  training: { ...recipe.training, coupling: { type: "aot", ...coupling } },
+  training: { ...recipe.training, coupling: { type, ...coupling } },
 });
 
 /** A recipe without labels. */
@@ -285,7 +285,7 @@ const presets = {
   },
   "flow-ot": {
     summary: "flow, noise matched by squared distance (Tong et al. 2024), within classes",
-    recipe: matched(flow, { pool: 512, metric: "squared-euclidean" }),
+    recipe: matched(flow, { pool: 512 }, "ot-cfm"),
   },
   "edm-stf": {
     summary: "edm without labels, targets of 4096 images each (Xu, Tong & Jaakkola 2023)",

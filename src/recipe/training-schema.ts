@@ -43,6 +43,7 @@ export const couplingSchema = z.discriminatedUnion("type", [
     "aot",
     optional({ pool: count.min(2), metric: z.enum(["euclidean", "squared-euclidean"]), classWise: z.boolean() }),
   ),
+  member("ot-cfm", optional({ pool: count.min(2), classWise: z.boolean() })),
   member("immiscible", optional({ candidates: count })),
 ]) satisfies z.ZodType<CouplingSpec>;
 

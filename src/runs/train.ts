@@ -4,7 +4,7 @@ import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { draw, type Recipe, trainerOf, trainerOptions } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import { createTrainer, type StepRecord, type Trainer } from "../training/index.ts";
+import { createTrainer, matchesPools, type StepRecord, type Trainer } from "../training/index.ts";
 import { rewindAverages, saveAverages, storedAverages } from "./averages.ts";
 import { dataFingerprint } from "./data-hash.ts";
 import { openPoolMatcher } from "./pool-matcher.ts";
@@ -98,7 +98,7 @@ async function* trainLocked(
     teacher && { params: folder.loadTeacher(), recipe: teacher.recipe },
     compileOptions,
   );
-  const pools = recipe.training.coupling?.type === "aot" ? openPoolMatcher() : undefined;
+  const pools = matchesPools(recipe.training.coupling) ? openPoolMatcher() : undefined;
   const trainer = await createTrainer(trainerOf(recipe, data), dataset, {
     ...compileOptions,
     ...learning,

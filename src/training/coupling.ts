@@ -23,6 +23,11 @@ interface CouplingOptions {
     readonly metric?: Extract<Metric, "euclidean" | "squared-euclidean">;
     readonly classWise?: boolean;
   };
+  /**
+   * Optimal transport of minibatches (Tong et al. 2024): `aot` by squared distances, what flow matching moves along. The
+   * paper's pool is the batch; 512 by default.
+   */
+  "ot-cfm": { readonly pool?: number; readonly classWise?: boolean };
   /** The nearest of `candidates` noises of each example's own. Works at batch size 1; the noise is not quite Gaussian. */
   immiscible: { readonly candidates?: number };
 }
@@ -60,53 +65,8 @@ const couplings: { readonly [T in CouplingSpec["type"]]: Build<T> } = {
     const dims = elements(shape);
     return withoutEnd(async (position, size) => normals(seed, "noise", position, size, dims));
   },
-  aot: async ({ pool = 512, metric = "euclidean", classWise = true }, { seed, assemble, shape, matcher }, options) => {
-    const dims = elements(shape);
-    const multiplied = dims > fewDims ? await compile({ products: poolProducts(pool, dims) }, options) : undefined;
-    const prepare = async (index: number) => {
-      const { x, labels } = assemble(index * pool, pool);
-      const noise = normals(seed, "noise", index * pool, pool, dims);
-      const { products } =
-        (await multiplied?.run({ samples: x, noise }, { products: new Float32Array(pool * pool) })) ?? {};
-      const given = {
-        samples: x,
-        noise,
-        dims,
-        metric,
-        ...(classWise && labels && { labels }),
-        ...(products && { products }),
-      };
-      return matcher ? matcher(given) : matchPool(given);
-    };
-    const pools = new Map<number, Promise<Float32Array>>();
-    const begin = (index: number) => {
-      const known = pools.get(index);
-      if (known) return known;
-      const begun = prepare(index);
-      // Whoever waits for the pool hears of a failure; nobody may ever.
-      begun.catch(() => {});
-      pools.set(index, begun);
-      return begun;
-    };
-    return {
-      async noise(position, size) {
-        const [first, last] = [Math.floor(position / pool), Math.floor((position + size - 1) / pool)];
-        for (const index of pools.keys()) if (index < first || index > last + 1) pools.delete(index);
-        const out = new Float32Array(size * dims);
-        for (let index = first; index <= last; index++) {
-          const paired = await begin(index);
-          const [from, to] = [Math.max(position, index * pool), Math.min(position + size, (index + 1) * pool)];
-          out.set(paired.subarray((from - index * pool) * dims, (to - index * pool) * dims), (from - position) * dims);
-        }
-        if (matcher) begin(last + 1);
-        return out;
-      },
-      async close() {
-        await Promise.allSettled(pools.values());
-        await multiplied?.close();
-      },
-    };
-  },
+  aot: (spec, ...rest) => openPools(spec, ...rest),
+  "ot-cfm": (spec, ...rest) => openPools({ ...spec, metric: "squared-euclidean" }, ...rest),
   immiscible: ({ candidates = 4 }, { seed, assemble, shape }) => {
     const dims = elements(shape);
     return withoutEnd(async (position, size) => {
@@ -121,6 +81,59 @@ const couplings: { readonly [T in CouplingSpec["type"]]: Build<T> } = {
   },
 };
 
+/** Pools whose noises are exchanged, each prepared while the one before it is used. */
+async function openPools(
+  { pool = 512, metric = "euclidean", classWise = true }: CouplingOptions["aot"],
+  { seed, assemble, shape, matcher }: CouplingSetting,
+  options: CompileOptions,
+): Promise<Coupling> {
+  const dims = elements(shape);
+  const multiplied = dims > fewDims ? await compile({ products: poolProducts(pool, dims) }, options) : undefined;
+  const prepare = async (index: number) => {
+    const { x, labels } = assemble(index * pool, pool);
+    const noise = normals(seed, "noise", index * pool, pool, dims);
+    const { products } =
+      (await multiplied?.run({ samples: x, noise }, { products: new Float32Array(pool * pool) })) ?? {};
+    const given = {
+      samples: x,
+      noise,
+      dims,
+      metric,
+      ...(classWise && labels && { labels }),
+      ...(products && { products }),
+    };
+    return matcher ? matcher(given) : matchPool(given);
+  };
+  const pools = new Map<number, Promise<Float32Array>>();
+  const begin = (index: number) => {
+    const known = pools.get(index);
+    if (known) return known;
+    const begun = prepare(index);
+    // Whoever waits for the pool hears of a failure; nobody may ever.
+    begun.catch(() => {});
+    pools.set(index, begun);
+    return begun;
+  };
+  return {
+    async noise(position, size) {
+      const [first, last] = [Math.floor(position / pool), Math.floor((position + size - 1) / pool)];
+      for (const index of pools.keys()) if (index < first || index > last + 1) pools.delete(index);
+      const out = new Float32Array(size * dims);
+      for (let index = first; index <= last; index++) {
+        const paired = await begin(index);
+        const [from, to] = [Math.max(position, index * pool), Math.min(position + size, (index + 1) * pool)];
+        out.set(paired.subarray((from - index * pool) * dims, (to - index * pool) * dims), (from - position) * dims);
+      }
+      if (matcher) begin(last + 1);
+      return out;
+    },
+    async close() {
+      await Promise.allSettled(pools.values());
+      await multiplied?.close();
+    },
+  };
+}
+
 /** Products in so few dimensions take less time than handing them over. */
 const fewDims = 32;
 
@@ -132,6 +145,10 @@ const withoutEnd = (noise: Coupling["noise"]): Coupling => ({ noise, close: asyn
 
 /** The names of all couplings. */
 export const couplingNames = Object.keys(couplings) as readonly CouplingSpec["type"][];
+
+/** Whether it matches pools, which a {@link PoolMatcher} can do beside training. */
+export const matchesPools = (spec: CouplingSpec | undefined): boolean =>
+  spec?.type === "aot" || spec?.type === "ot-cfm";
 
 /** The coupling that a spec names. Throws ConfigError. */
 export async function openCoupling(

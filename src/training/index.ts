@@ -5,6 +5,7 @@ export {
   type CouplingSetting,
   type CouplingSpec,
   couplingNames,
+  matchesPools,
   openCoupling,
   type PoolMatcher,
 } from "./coupling.ts";

@@ -23,6 +23,7 @@ async function couple(spec: CouplingSpec, data: Dataset = dataset, matcher?: Poo
 const specs: { readonly [T in CouplingSpec["type"]]: CouplingSpec } = {
   independent: { type: "independent" },
   aot: { type: "aot", pool: 64 },
+  "ot-cfm": { type: "ot-cfm", pool: 64 },
   immiscible: { type: "immiscible", candidates: 4 },
 };
 
@@ -51,6 +52,13 @@ test("pairs come closer, most of all by transport", async () => {
   const [within, alone] = [await mean(specs.aot), await mean(specs.independent)];
   assert.ok(free < within && within < alone);
   assert.ok((await mean(specs.immiscible)) < alone);
+});
+
+test("ot-cfm is aot by squared distances", async () => {
+  const noise = async (spec: CouplingSpec) => [...(await (await couple(spec)).noise(0, 128))];
+  const squared = await noise({ type: "aot", pool: 64, metric: "squared-euclidean" });
+  assert.deepEqual(await noise(specs["ot-cfm"]), squared);
+  assert.notDeepEqual(await noise(specs.aot), squared);
 });
 
 test("transport only exchanges the noises of a pool", async () => {
