@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { ConfigError, unknownName } from "../errors/index.ts";
 import { type Recipe, recipePathSamplers, usualLevels } from "../recipe/index.ts";
 import { samplers } from "../sampling/index.ts";
-import type { Flags, Values } from "./command.ts";
+import { type Flags, flagName, type Values } from "./command.ts";
 import { readGridFile } from "./grid-file.ts";
 
 type Sampling = Recipe["sampling"];
@@ -59,6 +59,8 @@ function range(recipe: Recipe, own: Sampling["grid"]) {
 /** The recipe's sampling with what the flags say. */
 export function samplingOf(recipe: Recipe, flags: SamplingFlags): Sampling {
   const { options: own, ...rest } = recipe.sampling;
+  const sampler = (flags.sampler ?? rest.sampler) as Sampling["sampler"];
+  checkNoGrid(sampler, flags);
   // Another sampler starts from its own defaults, not from the options of the recipe's.
   const options = {
     ...(flags.sampler === undefined && own),
@@ -70,7 +72,7 @@ export function samplingOf(recipe: Recipe, flags: SamplingFlags): Sampling {
   const { threshold, temperature } = flags;
   return {
     ...rest,
-    ...(flags.sampler !== undefined && { sampler: flags.sampler as Sampling["sampler"] }),
+    sampler,
     ...(flags.path !== undefined && { path: flags.path as NonNullable<Sampling["path"]> }),
     steps: found.type === "levels" ? found.sigmas.length : (flags.steps ?? rest.steps),
     grid: found,
@@ -81,6 +83,16 @@ export function samplingOf(recipe: Recipe, flags: SamplingFlags): Sampling {
     ...(flags.epsilonScale !== undefined && { epsilonScale: scaleOf(flags.epsilonScale) }),
     ...(temperature !== undefined && { temperature }),
   };
+}
+
+/** Refuses levels for what has a path's own time. */
+function checkNoGrid(sampler: Sampling["sampler"], { grid, rho, sigmaMin, sigmaMax }: SamplingFlags): void {
+  if (!recipePathSamplers.some((name) => name === sampler)) return;
+  const [given] = Object.entries({ grid, rho, sigmaMin, sigmaMax }).find(([, value]) => value !== undefined) ?? [];
+  if (given !== undefined)
+    throw new ConfigError(
+      `sample: ${sampler} has a path's own time, and no use for ${flagName(given)}. Leave it out, or give --path.`,
+    );
 }
 
 function assignment(text: string): readonly [string, number | string] {

@@ -134,7 +134,8 @@ export async function* drawFrom(
     const x = noise();
     for (const [row, i] of indices.entries()) if (latent && wanted(i)) x.set(latent(i), row * dims);
     for (let i = 0; i < x.length; i++) x[i] *= temperature * startStd;
-    const known = edit && rows(indices.map(edit.image), dims);
+    const drawnOn = indices.map((i) => (wanted(i) ? i : first));
+    const known = edit && rows(drawnOn.map(edit.image), dims);
     if (known && edit.sigma !== undefined) for (let i = 0; i < x.length; i++) x[i] += known[i];
     const labels = indices.map((i) => (wanted(i) ? labelOf(i) : undefined));
     const told = classes > 0 ? labels : towards ? labels.map(() => undefined) : labels;

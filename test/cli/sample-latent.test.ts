@@ -191,6 +191,10 @@ describe("what cannot be drawn is refused with the reason", () => {
     "a grid beyond training": [["--sigma-max", "5000"], /noise level 5000 lies outside the levels that the model was/],
     "rho of a grid without": [["--grid", "exponential", "--rho", "3"], /a grid of exponential has no rho/],
     "timesteps of no process": [["--grid", "trailing"], /"timesteps" needs an objective with a discrete schedule/],
+    "a grid of a path's sampler": [
+      ["--sampler", "euler-maruyama", "--grid", "exponential"],
+      /euler-maruyama has a path's own time, and no use for --grid/,
+    ],
     "too few steps": [["--sampler", "dpm-fast", "--steps", "1"], /dpm-fast needs at least 2 steps; got 1/],
     "a sweep of nothing": [["--sweep", "steps"], /--sweep: must be NAME=VALUE,VALUE/],
     "a sweep with one setting that cannot be": [["--sweep", "steps=1,2;sampler=dpm-fast"], /at least 2 steps; got 1/],
