@@ -20,7 +20,7 @@ export interface PlotOptions {
   readonly log?: boolean;
   /** Ends of the y-axis in place of those of the data. */
   readonly yRange?: readonly [low: number, high: number];
-  /** Where the names of the lines stand: on the plot, or right of it where many lines would hide them. Default inside. */
+  /** Where the names of the lines stand: in the emptiest corner of the plot, or right of it. Default inside. */
   readonly legend?: "inside" | "outside";
   /** In pixels; default 640 × 400, and 150 more for a legend outside. */
   readonly width?: number;
@@ -76,13 +76,21 @@ export function linePlot(options: PlotOptions): string {
     ...xTicks.map((x) => `M${px(x).toFixed(1)} ${margin.top}V${bottom}`),
     ...yTicks.map((y) => `M${margin.left} ${py(y).toFixed(1)}H${right}`),
   ].join("");
+  const names = series.map(({ name }) => name);
+  const frame = { left: margin.left, right, top: margin.top, bottom };
+  const corner = emptiest(
+    cornersOf(frame, names),
+    series.flatMap(({ x, y }) => pixels(x, y, px, (value) => (shown(value) ? py(value) : Number.NaN))),
+  );
   const legend = series.map(({ name, dashed }, i) => {
-    const y = margin.top + 16 + 17 * i;
-    const stroke = strokeOf(i, dashed);
-    return outside > 0
-      ? line(`M${right + 8} ${y - 4}h20`, stroke) + text(right + 34, y, name)
-      : line(`M${right - 26} ${y - 4}h20`, stroke) + text(right - 32, y, name, 'text-anchor="end"');
+    const [y, stroke] = [(outside > 0 ? margin.top : corner.top) + 16 + 17 * i, strokeOf(i, dashed)];
+    if (outside > 0) return line(`M${right + 8} ${y - 4}h20`, stroke) + text(right + 34, y, name);
+    return corner.right === right
+      ? line(`M${right - 26} ${y - 4}h20`, stroke) + text(right - 32, y, name, 'text-anchor="end"')
+      : line(`M${corner.left + 6} ${y - 4}h20`, stroke) + text(corner.left + 32, y, name);
   });
+  const { left, top } = corner;
+  const backing = `<rect x="${left + 1}" y="${top + 1}" width="${corner.right - left - 2}" height="${corner.bottom - top - 2}" fill="#fff" fill-opacity="0.75"/>`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#222">`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
@@ -102,10 +110,61 @@ export function linePlot(options: PlotOptions): string {
         .map(([a, b]) => `<circle cx="${px(a).toFixed(1)}" cy="${py(b).toFixed(1)}" r="3" fill="${colourOf(i)}"/>`),
     ),
     "</g>",
-    ...(series.length > 1 ? legend : []),
+    ...(series.length > 1 ? [...(outside > 0 ? [] : [backing]), ...legend] : []),
     "</svg>",
     "",
   ].join("\n");
+}
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** Where names can stand, the usual place first. */
+function cornersOf({ left, right, top, bottom }: Box, names: readonly string[]): readonly Box[] {
+  // Letters of 12 pixels are about 6 wide.
+  const width = Math.min(right - left, 42 + 6 * Math.max(...names.map((name) => name.length)));
+  const height = Math.min(bottom - top, 17 * names.length + 8);
+  const [atRight, atLeft] = [
+    { left: right - width, right },
+    { left, right: left + width },
+  ];
+  const [above, below] = [
+    { top, bottom: top + height },
+    { top: bottom - height, bottom },
+  ];
+  return [above, below].flatMap((vertical) => [atRight, atLeft].map((side) => ({ ...side, ...vertical })));
+}
+
+/** The first of those boxes that the fewest pixels of lines are in. */
+function emptiest(boxes: readonly Box[], pixels: readonly (readonly [number, number])[]): Box {
+  const hidden = ({ left, right, top, bottom }: Box) =>
+    pixels.reduce((sum, [x, y]) => sum + Number(x > left && x < right && y > top && y < bottom), 0);
+  const counts = boxes.map(hidden);
+  return boxes[counts.indexOf(Math.min(...counts))];
+}
+
+/** Points every few pixels along a line; none where `py` is not a number. */
+function pixels(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  px: (x: number) => number,
+  py: (y: number) => number,
+): (readonly [number, number])[] {
+  const all: [number, number][] = [];
+  for (let i = 0; i < x.length; i++) {
+    const [a, b] = [px(x[i]), py(y[i])];
+    if (!Number.isFinite(b)) continue;
+    all.push([a, b]);
+    if (i === 0 || !Number.isFinite(py(y[i - 1]))) continue;
+    const [c, d] = [px(x[i - 1]), py(y[i - 1])];
+    const steps = Math.ceil(Math.hypot(a - c, b - d) / 4);
+    for (let k = 1; k < steps; k++) all.push([a + ((c - a) * k) / steps, b + ((d - b) * k) / steps]);
+  }
+  return all;
 }
 
 /** A line's colour; where colours begin again, lines are dotted. */

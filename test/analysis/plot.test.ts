@@ -42,3 +42,19 @@ test("a logarithmic scale leaves out what has no logarithm", () => {
   assert.match(svg, />0\.01</);
   assert.throws(() => linePlot({ ...labels, log: true, series: [{ name: "s", x: [0], y: [0] }] }), ConfigError);
 });
+
+test("names stand in the corner that lines leave empty", () => {
+  const legendAt = (y: readonly number[]) => {
+    const svg = linePlot({
+      ...labels,
+      series: [
+        { name: "one", x: [0, 1], y },
+        { name: "two", x: [0, 1], y: y.map((v) => v + 1) },
+      ],
+    });
+    const [, x, top] = svg.match(/<rect x="([\d.]+)" y="([\d.]+)"[^>]*fill-opacity/) ?? [];
+    return [Number(x) > 320 ? "right" : "left", Number(top) < 200 ? "above" : "below"].join();
+  };
+  assert.equal(legendAt([9, 0]), "right,above");
+  assert.equal(legendAt([0, 9]), "left,above");
+});
