@@ -44,14 +44,13 @@ export function batches(dataset: Dataset, { seed, flip = false, augment, order: 
   if (flip && dataset.shape.length !== 3)
     throw new ConfigError(`batches: flip needs images; ${dataset.name} has shape [${dataset.shape.join(", ")}].`);
 
-  const pipe = augment && augmentPipe(augment, dataset.shape);
+  const augmented = augment && augmentation(augment, dataset.shape, seed);
 
   return (position, size) => {
     const x = new Float32Array(size * stride);
     const indices = new Uint32Array(size);
     const labels = dataset.label && new Int32Array(size);
     const flipped = flip ? new Uint8Array(size) : undefined;
-    const told = pipe && new Float32Array(size * pipe.labelSize);
     // A uniform takes one draw, so draw number p belongs to position p.
     flips.position = position;
     for (let i = 0; i < size; i++) {
@@ -62,12 +61,31 @@ export function batches(dataset: Dataset, { seed, flip = false, augment, order: 
         flipped[i] = 1;
         mirrorRows(x, i * stride, (i + 1) * stride, width);
       }
-      if (pipe && told) {
-        const label = told.subarray(i * pipe.labelSize, (i + 1) * pipe.labelSize);
-        pipe.apply(x.subarray(i * stride, (i + 1) * stride), stream(seed, "augment", position + i), label);
-      }
       if (labels && dataset.label) labels[i] = dataset.label(index);
     }
+    const told = augmented?.(x, position);
     return { x, indices, ...(labels && { labels }), ...(flipped && { flipped }), ...(told && { augment: told }) };
+  };
+}
+
+/**
+ * Augments examples in place, flat, of which the first is at `position` of the run; returns what was done to each,
+ * [size, labelSize]. An example's draws are those of its own position.
+ */
+export function augmentation(
+  spec: AugmentSpec,
+  shape: readonly number[],
+  seed: number,
+): (x: Float32Array, position: number) => Float32Array<ArrayBuffer> {
+  const pipe = augmentPipe(spec, shape);
+  const stride = elements(shape);
+  return (x, position) => {
+    const size = x.length / stride;
+    const told = new Float32Array(size * pipe.labelSize);
+    for (let i = 0; i < size; i++) {
+      const label = told.subarray(i * pipe.labelSize, (i + 1) * pipe.labelSize);
+      pipe.apply(x.subarray(i * stride, (i + 1) * stride), stream(seed, "augment", position + i), label);
+    }
+    return told;
   };
 }

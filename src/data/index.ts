@@ -9,7 +9,7 @@ export {
   augmentPipe,
   edmMultipliers,
 } from "./augment.ts";
-export { type Batch, type Batches, type BatchOptions, batches } from "./batch.ts";
+export { augmentation, type Batch, type Batches, type BatchOptions, batches } from "./batch.ts";
 export { concatenate } from "./concatenate.ts";
 export {
   type ArrayExamples,
@@ -26,6 +26,7 @@ export { withMirrorImages } from "./mirror.ts";
 export { type Order, order, sequential } from "./order.ts";
 export { dequantize, type PixelConvention, type Pixels, pixelConventions, pixels, toBytes } from "./pixels.ts";
 export { mixture, type PointsName, type PointsOptions, type PointsSpec, points, pointsNames } from "./points.ts";
+export { type Preparation, type PreparationTask, prepare } from "./preparation.ts";
 export { grayToColor, pad } from "./reshape.ts";
 export {
   type Duplicate,

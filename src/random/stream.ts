@@ -50,6 +50,19 @@ export function normals(seed: number, purpose: string, index: number, length: nu
   return stream(seed, purpose, index).fillNormal(new Float64Array(length));
 }
 
+/** `count` normal numbers from the start of each of the `size` streams from `index` on, flat. */
+export function normalRows(
+  seed: number,
+  purpose: string,
+  index: number,
+  size: number,
+  count: number,
+): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(size * count);
+  for (let i = 0; i < size; i++) stream(seed, purpose, index + i).fillNormal(out.subarray(i * count, (i + 1) * count));
+  return out;
+}
+
 class Philox implements Stream {
   readonly #key0: number;
   readonly #key1: number;

@@ -1,5 +1,6 @@
 export { writeAtomic } from "./atomic.ts";
 export { averageOfLength, storedAverages } from "./averages.ts";
+export { type OpenBatchPreparer, openBatchPreparer } from "./batch-preparer.ts";
 export { dataFingerprint, type HashOptions, hashBytes, hashDataset } from "./data-hash.ts";
 export {
   type DiscriminatorProgress,

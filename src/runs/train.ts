@@ -6,6 +6,7 @@ import { draw, type Recipe, trainerOf, trainerOptions } from "../recipe/index.ts
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, matchesPools, type StepRecord, type Trainer } from "../training/index.ts";
 import { rewindAverages, saveAverages, storedAverages } from "./averages.ts";
+import { openBatchPreparer } from "./batch-preparer.ts";
 import { dataFingerprint } from "./data-hash.ts";
 import { openPoolMatcher } from "./pool-matcher.ts";
 import type { RunDescription, RunFolder } from "./run-folder.ts";
@@ -99,17 +100,23 @@ async function* trainLocked(
     compileOptions,
   );
   const pools = matchesPools(recipe.training.coupling) ? openPoolMatcher() : undefined;
+  const preparer = data.shape.length > 1 ? openBatchPreparer() : undefined;
+  const closeThreads = async () => {
+    await pools?.close();
+    await preparer?.close();
+  };
   const trainer = await createTrainer(trainerOf(recipe, data), dataset, {
     ...compileOptions,
     ...learning,
     ...(pools && { matcher: pools.match }),
+    ...(preparer && { preparer: preparer.prepare }),
   }).catch(async (error: unknown) => {
-    await pools?.close();
+    await closeThreads();
     throw error;
   });
   const close = async () => {
     await trainer.close();
-    await pools?.close();
+    await closeThreads();
   };
   const { images: total, batch } = recipe.training;
   try {

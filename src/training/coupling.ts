@@ -6,7 +6,7 @@
 import { type Batches, elements } from "../data/index.ts";
 import { unknownName } from "../errors/index.ts";
 import { input } from "../graph/index.ts";
-import { stream } from "../random/index.ts";
+import { normalRows } from "../random/index.ts";
 import { type CompileOptions, compile } from "../runtime/index.ts";
 import { type Metric, matchPool, nearestCandidates, type Pool, permute } from "../transport/index.ts";
 
@@ -63,14 +63,14 @@ type Build<T> = (spec: Spec<T>, setting: CouplingSetting, options: CompileOption
 const couplings: { readonly [T in CouplingSpec["type"]]: Build<T> } = {
   independent: (_, { seed, shape }) => {
     const dims = elements(shape);
-    return withoutEnd(async (position, size) => normals(seed, "noise", position, size, dims));
+    return withoutEnd(async (position, size) => normalRows(seed, "noise", position, size, dims));
   },
   aot: (spec, ...rest) => openPools(spec, ...rest),
   "ot-cfm": (spec, ...rest) => openPools({ ...spec, metric: "squared-euclidean" }, ...rest),
   immiscible: ({ candidates = 4 }, { seed, assemble, shape }) => {
     const dims = elements(shape);
     return withoutEnd(async (position, size) => {
-      const offered = normals(seed, "noise", position, size, candidates * dims);
+      const offered = normalRows(seed, "noise", position, size, candidates * dims);
       const chosen = nearestCandidates(assemble(position, size).x, offered, dims);
       return permute(
         offered,
@@ -91,7 +91,7 @@ async function openPools(
   const multiplied = dims > fewDims ? await compile({ products: poolProducts(pool, dims) }, options) : undefined;
   const prepare = async (index: number) => {
     const { x, labels } = assemble(index * pool, pool);
-    const noise = normals(seed, "noise", index * pool, pool, dims);
+    const noise = normalRows(seed, "noise", index * pool, pool, dims);
     const { products } =
       (await multiplied?.run({ samples: x, noise }, { products: new Float32Array(pool * pool) })) ?? {};
     const given = {
@@ -161,11 +161,3 @@ export async function openCoupling(
 }
 
 const build = <T extends CouplingSpec["type"]>(type: T, ...rest: Parameters<Build<T>>) => couplings[type](...rest);
-
-/** `count` unit normals for each position, from that position's own stream. */
-function normals(seed: number, purpose: string, position: number, size: number, count: number) {
-  const out = new Float32Array(size * count);
-  for (let i = 0; i < size; i++)
-    stream(seed, purpose, position + i).fillNormal(out.subarray(i * count, (i + 1) * count));
-  return out;
-}

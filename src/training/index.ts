@@ -47,6 +47,7 @@ export { compileLiveDenoiser, type LiveAnswer, type LiveDenoiser } from "./live-
 export { type ModelSpec, networkOf, networkSides, oneHot } from "./model.ts";
 export { type AdamRates, type AdamState, adam, adamFeeds, adamRates, type OptimizerSpec } from "./optimizer.ts";
 export { averageName, type PowerAverages, powerAverages } from "./power-averages.ts";
+export type { Preparer } from "./preparation.ts";
 export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from "./safetensors.ts";
 export { type NoiseKey, noiseOf, type SampleNoise } from "./sample-noise.ts";
 export {

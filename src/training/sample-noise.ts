@@ -1,6 +1,6 @@
 /** The noise of training: every sample has its own, whatever batch it is in. */
 import type { NoiseSpec } from "../diffusion/index.ts";
-import { stream } from "../random/index.ts";
+import { normalRows } from "../random/index.ts";
 
 export interface NoiseKey {
   readonly seed: number;
@@ -24,12 +24,7 @@ export function noiseOf(
 ): SampleNoise {
   const [samples, channels, ...pixels] = shape;
   const area = pixels.reduce((product, size) => product * size, 1);
-  const normals = (purpose: string, stride: number) => {
-    const out = new Float32Array(samples * stride);
-    for (let i = 0; i < samples; i++)
-      stream(seed, purpose, position + i).fillNormal(out.subarray(i * stride, (i + 1) * stride));
-    return out;
-  };
+  const normals = (purpose: string, count: number) => normalRows(seed, purpose, position, samples, count);
   const noise = coupled;
   if (offset > 0) {
     const shared = normals("offset noise", channels);

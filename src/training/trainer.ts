@@ -1,5 +1,5 @@
 /** Training: a state that moves on one update at a time, with nothing random that does not follow from the seed. */
-import { type AugmentSpec, type Batches, batches, type Dataset } from "../data/index.ts";
+import { type AugmentSpec, batches, type Dataset, prepare } from "../data/index.ts";
 import { arrangeUniforms, type Coefficients, type Draw, type Objective, type TimestepLaw } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { sizeOf } from "../graph/index.ts";
@@ -13,6 +13,7 @@ import { type LearningRateSpec, learningRate } from "./learning-rate.ts";
 import { type ModelSpec, oneHot } from "./model.ts";
 import { adamFeeds, type OptimizerSpec } from "./optimizer.ts";
 import { type PowerAverages, powerAverages } from "./power-averages.ts";
+import { type PreparedBatch, PreparedBatches, type Preparer } from "./preparation.ts";
 import type { NamedArray, Safetensors } from "./safetensors.ts";
 import { noiseOf } from "./sample-noise.ts";
 import { compileStableTarget, type StableTargetSpec } from "./stable-target.ts";
@@ -91,6 +92,8 @@ export interface Trainer {
 export interface TrainerOptions extends CompileOptions {
   /** Matches the noises of the `aot` coupling's pools beside training. The result is the same to the last bit. */
   readonly matcher?: PoolMatcher;
+  /** Augments the next update's examples and draws their noise beside the present one. The result is the same to the last bit. */
+  readonly preparer?: Preparer;
   /** The parameters that training starts from, in place of random ones. */
   readonly start?: Float32Array;
   /** A teacher's targets or those of consistency, where the spec asks for such; the trainer closes it. */
@@ -101,7 +104,7 @@ export interface TrainerOptions extends CompileOptions {
 export async function createTrainer(
   spec: TrainerSpec,
   dataset: Dataset,
-  { matcher, start, target: teacher, ...options }: TrainerOptions = {},
+  { matcher, preparer, start, target: teacher, ...options }: TrainerOptions = {},
 ): Promise<Trainer> {
   checkData(spec.model, dataset);
   checkTarget(spec, teacher);
@@ -112,23 +115,34 @@ export async function createTrainer(
   );
   const initial = start ?? initialize(updater.parameters, spec.seed);
   updater.load({ params: initial, ema: initial });
-  const assemble = batches(dataset, {
-    seed: spec.seed,
-    flip: spec.flip,
-    ...(spec.augment && { augment: spec.augment }),
-  });
+  const { seed, flip, augment, coupling: coupled = { type: "independent" } } = spec;
   const coupling = await openCoupling(
-    spec.coupling ?? { type: "independent" },
-    { seed: spec.seed, assemble, shape: dataset.shape, ...(matcher && { matcher }) },
+    coupled,
+    {
+      seed,
+      assemble: batches(dataset, { seed, flip, ...(augment && { augment }) }),
+      shape: dataset.shape,
+      ...(matcher && { matcher }),
+    },
     options,
   );
+  const examples = batches(dataset, { seed, flip });
+  const prepared = new PreparedBatches(async (position) => {
+    const batch = examples(position, spec.microBatch);
+    const task = {
+      seed,
+      position,
+      shape: dataset.shape,
+      x: batch.x,
+      ...(augment && { augment }),
+      noise: coupled.type === "independent",
+    };
+    const { noise, ...rest } = preparer ? await preparer(task) : prepare(task);
+    return { batch: { ...batch, ...rest }, noise: noise ?? (await coupling.noise(position, spec.microBatch)) };
+  });
   const moved =
     spec.target?.type === "stf"
-      ? await compileStableTarget(
-          spec.target,
-          { dataset, flip: spec.flip, seed: spec.seed, rows: spec.microBatch },
-          options,
-        )
+      ? await compileStableTarget(spec.target, { dataset, flip, seed, rows: spec.microBatch }, options)
       : teacher;
   moved?.memory?.begin(initial);
   const { sampler } = spec.objective;
@@ -164,8 +178,7 @@ export async function createTrainer(
       let effective: number | undefined;
       for (let at = 0; at < batch; at += microBatch) {
         const rows = draws.slice(at, at + microBatch);
-        const noise = await coupling.noise(images + at, microBatch);
-        const { feeds, ...target } = feedsOf(spec, updater, { assemble, noise }, images + at, rows);
+        const { feeds, ...target } = feedsOf(spec, updater, await prepared.take(images + at), images + at, rows);
         if (!moved) micro.push(feeds);
         else {
           const { shift, effectiveSampleSize } = await moved.shift(target, { step, ema: updater.state.ema });
@@ -174,6 +187,8 @@ export async function createTrainer(
             effective = (effective ?? 0) + effectiveSampleSize.reduce((sum, size) => sum + size, 0) / batch;
         }
       }
+      if (preparer)
+        prepared.begin(Array.from({ length: batch / microBatch }, (_, i) => images + batch + i * microBatch));
       const lr = rate(now);
       const rates = { ...adamFeeds(spec.optimizer, step + 1, lr), emaDecay: [decay(now)] };
       const { losses, gradientNorm } = await updater.update(micro, rates);
@@ -238,6 +253,7 @@ export async function createTrainer(
       [step, images] = counts;
     },
     async close() {
+      await prepared.settle();
       await coupling.close();
       await updater.close();
       await moved?.close();
@@ -302,12 +318,11 @@ function drawsOf(
 function feedsOf(
   { model, objective, labelDropout, guidance: range, seed, target }: TrainerSpec,
   { uniforms }: Updater,
-  { assemble, noise }: { readonly assemble: Batches; readonly noise: Float32Array },
+  { batch, noise }: PreparedBatch,
   position: number,
   draws: readonly Draw[],
 ): TargetRows & { readonly feeds: Feeds } {
   const size = draws.length;
-  const batch = assemble(position, size);
   const { x, labels, augment } = batch;
   const noises = noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }, noise);
   const all = draws.map((draw) => objective.coefficients(draw));
