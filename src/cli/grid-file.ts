@@ -1,6 +1,6 @@
 /** Files of noise levels, as `ornstein steps` writes them. */
 import { readFileSync } from "node:fs";
-import { ConfigError } from "../errors/index.ts";
+import { ConfigError, reasonOf } from "../errors/index.ts";
 
 export const gridFileFormat = "ornstein steps 1";
 
@@ -16,7 +16,7 @@ export function readGridFile(path: string, steps: number | undefined): Grid {
   try {
     parsed = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new ConfigError(`--grid: ${path}: cannot be read: ${cause instanceof Error ? cause.message : cause}.`, {
+    throw new ConfigError(`--grid: ${path}: cannot be read: ${reasonOf(cause)}.`, {
       cause,
     });
   }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { freemem } from "node:os";
 import { type LoadedDataset, loadDataset } from "../data/files/index.ts";
 import type { Dataset } from "../data/index.ts";
-import { ConfigError } from "../errors/index.ts";
+import { ConfigError, reasonOf } from "../errors/index.ts";
 import {
   classifierRecipe,
   type DataFacts,
@@ -140,7 +140,7 @@ function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new ConfigError(`${path}: cannot be read as a recipe: ${cause instanceof Error ? cause.message : cause}.`, {
+    throw new ConfigError(`${path}: cannot be read as a recipe: ${reasonOf(cause)}.`, {
       cause,
     });
   }

@@ -35,6 +35,12 @@ export function unknownName(where: string, given: unknown, choices: readonly str
   return new ConfigError(`${where}: must be one of ${choices.join(", ")}; got ${JSON.stringify(given)}.${hint}`);
 }
 
+/** What another's error says, as part of one of ours: in one line of at most 200 characters. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/g, " ").trim().slice(0, 200);
+}
+
 /** Levenshtein distance between two short strings. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

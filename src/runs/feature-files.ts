@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
-import { ConfigError } from "../errors/index.ts";
+import { ConfigError, reasonOf } from "../errors/index.ts";
 import {
   type ClassifierOptions,
   type ClassifierStep,
@@ -91,7 +91,7 @@ function read(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new ConfigError(`${path}: cannot be read: ${cause instanceof Error ? cause.message : cause}.`, { cause });
+    throw new ConfigError(`${path}: cannot be read: ${reasonOf(cause)}.`, { cause });
   }
 }
 
@@ -101,7 +101,7 @@ function readHints(path: string): FeatureHints {
   try {
     value = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new ConfigError(`${path}: is no JSON: ${cause instanceof Error ? cause.message : cause}.`, { cause });
+    throw new ConfigError(`${path}: is no JSON: ${reasonOf(cause)}.`, { cause });
   }
   return parseHints(value, path);
 }

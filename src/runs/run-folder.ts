@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { isLock, type Lock, tryLock } from "../disk/index.ts";
-import { ConfigError } from "../errors/index.ts";
+import { ConfigError, reasonOf } from "../errors/index.ts";
 import { type DataFacts, defineRecipe, type Recipe } from "../recipe/index.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StepRecord } from "../training/index.ts";
 import { explained, writeAtomic } from "./atomic.ts";
@@ -138,7 +138,7 @@ export class RunFolder {
     try {
       parsed = JSON.parse(readFileSync(file, "utf8"));
     } catch (cause) {
-      throw new ConfigError(`${file}: cannot be read: ${cause instanceof Error ? cause.message : cause}.`, { cause });
+      throw new ConfigError(`${file}: cannot be read: ${reasonOf(cause)}.`, { cause });
     }
     const { recipe, data, teacher } = (parsed ?? {}) as Partial<RunDescription>;
     const counts = [...(Array.isArray(data?.shape) ? data.shape : [undefined]), (data?.classes ?? -1) + 1];

@@ -1,4 +1,5 @@
 /** Many images decoded, a few at a time, leaving out those that cannot be read. */
+import { reasonOf } from "../../errors/index.ts";
 import type { Sink } from "./cache.ts";
 import type { Progress, Skipped } from "./loading.ts";
 
@@ -53,10 +54,4 @@ export async function* decodeAll(
   }
   yield { done: files.length, total: files.length, what: "reading images" };
   return { kept, skipped };
-}
-
-/** What a decoder complained about, in one line. */
-export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s+/g, " ").trim().slice(0, 200);
 }

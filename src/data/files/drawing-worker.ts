@@ -1,5 +1,5 @@
 /** The process that decodes drawings, one at a time, and may die of them. */
-import { reasonOf } from "./decoding.ts";
+import { reasonOf } from "../../errors/index.ts";
 import { decodeHeader, decodeImage, type RasterShape } from "./raster.ts";
 
 /** A file's path or its bytes; without a shape, only its header is wanted. */

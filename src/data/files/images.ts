@@ -1,8 +1,8 @@
 /** Collections of image files, in a folder or packed together, made into one data set of equal images. */
 import { basename, extname } from "node:path";
-import { ConfigError } from "../../errors/index.ts";
+import { ConfigError, reasonOf } from "../../errors/index.ts";
 import { type Build, cached, cacheFile } from "./cache.ts";
-import { decodeAll, reasonOf } from "./decoding.ts";
+import { decodeAll } from "./decoding.ts";
 import { readHeader, readImage } from "./drawings.ts";
 import type { Crop, Filter } from "./framing.ts";
 import { type FileLabels, type LabelSource, numbered, sidecarNames } from "./labels.ts";

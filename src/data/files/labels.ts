@@ -1,5 +1,5 @@
 /** Labels of image files: from folders, from file names, or from a file beside them. */
-import { ConfigError } from "../../errors/index.ts";
+import { ConfigError, reasonOf } from "../../errors/index.ts";
 import { parseTable } from "./table.ts";
 
 /**
@@ -89,7 +89,7 @@ const readers: {
     try {
       parsed = JSON.parse(text);
     } catch (error) {
-      throw new ConfigError(`${where}: is no JSON: ${(error as Error).message}.`, { cause: error });
+      throw new ConfigError(`${where}: is no JSON: ${reasonOf(error)}.`, { cause: error });
     }
     if (typeof parsed !== "object" || parsed === null || !("labels" in parsed))
       throw new ConfigError(`${where}: has no "labels".`);

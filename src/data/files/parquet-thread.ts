@@ -1,7 +1,6 @@
 /** Asks the thread that parses Parquet files, and stops it when it takes too long or too much. */
 import { Worker } from "node:worker_threads";
-import { ConfigError } from "../../errors/index.ts";
-import { reasonOf } from "./decoding.ts";
+import { ConfigError, reasonOf } from "../../errors/index.ts";
 import type { TableAnswer, TableTasks } from "./parquet-worker.ts";
 
 /** A parser of Parquet files that cannot hang or exhaust the program. */

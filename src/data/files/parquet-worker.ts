@@ -2,6 +2,7 @@
  * The thread that parses Parquet files. The parser follows whatever a file says, into endless loops and beyond all
  * memory if the file is damaged, so it runs where it can be stopped.
  */
+
 import { parentPort } from "node:worker_threads";
 import {
   type AsyncBuffer,
@@ -11,8 +12,8 @@ import {
   parquetSchema,
 } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
+import { reasonOf } from "../../errors/index.ts";
 import { openFile } from "./byte-source.ts";
-import { reasonOf } from "./decoding.ts";
 
 /** What the thread can be asked, by the name of the task. */
 export interface TableTasks {

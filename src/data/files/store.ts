@@ -14,7 +14,7 @@ import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { ConfigError } from "../../errors/index.ts";
+import { ConfigError, reasonOf } from "../../errors/index.ts";
 import { elements } from "../dataset.ts";
 import { pixelConventions } from "../pixels.ts";
 import type { LoadedDataset, Report } from "./loading.ts";
@@ -236,7 +236,7 @@ function openForReading(path: string): OpenDescriptor {
     closing.register(file, file.descriptor, file);
     return file;
   } catch (cause) {
-    throw new ConfigError(`${path}: cannot be read: ${cause instanceof Error ? cause.message : cause}.`, { cause });
+    throw new ConfigError(`${path}: cannot be read: ${reasonOf(cause)}.`, { cause });
   }
 }
 

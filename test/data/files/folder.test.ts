@@ -271,13 +271,14 @@ test("mutated images never do worse than be left out", async () => {
     Buffer.from(svg),
   ]);
   const endings = ["png", "jpg", "webp", "gif", "tiff", "svg"];
-  const mutation = fc.tuple(fc.nat(5), fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { maxLength: 6 }), fc.nat(400));
+  const mutation = fc.tuple(fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { maxLength: 6 }), fc.nat(400));
   const mutants = fc.sample(mutation, { numRuns: 6 * mutantCount(30), seed: 20 });
   const files: Record<string, Uint8Array> = { "good.png": originals[0] };
-  for (const [i, [kind, changes, cut]] of mutants.entries()) {
+  for (const [i, [changes, cut]] of mutants.entries()) {
+    const kind = i % 6;
     const mutant = Uint8Array.from(originals[kind]);
     for (const [at, value] of changes) mutant[at % mutant.length] = value;
-    files[`${i}.${endings[kind]}`] = mutant.subarray(0, i % 2 === 0 ? mutant.length : Math.max(0, mutant.length - cut));
+    files[`${i}.${endings[kind]}`] = mutant.subarray(0, i % 4 < 2 ? mutant.length : Math.max(0, mutant.length - cut));
   }
   const set = await load(folderOf(files), { size: 8 });
   assert.equal(set.size + set.report.skipped.length, mutants.length + 1);

@@ -9,7 +9,19 @@ const watching = setInterval(() => {
   most = Math.max(most, process.memoryUsage().rss);
 }, 50);
 
-for (const name of ["archive", "arrays", "cifar", "cifar-python", "folder", "idx", "npy", "parquet", "table", "zip"])
+for (const name of [
+  "archive",
+  "arrays",
+  "cifar",
+  "cifar-python",
+  "folder",
+  "idx",
+  "labels",
+  "npy",
+  "parquet",
+  "table",
+  "zip",
+])
   await import(`./${name}.test.js`);
 
 after(() => {
