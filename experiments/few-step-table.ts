@@ -1,10 +1,11 @@
 /**
- * Few-step students against their teacher's solvers: distils a run to 32, 16, 8, 4, 2 and 1 steps with three seeds, measures each
- * student, and the teacher under DDIM, Heun and DPM-Solver++ at as many evaluations of D. Prints a table in Markdown and writes
- * it with a plot and JSON. What is there already is not done again, so it can be stopped.
+ * Few-step students against their teacher's solvers: distils a run from 64 steps to 16, 8, 4, 2 and 1 with three seeds, measures
+ * each student, and the teacher under DDIM, Heun and DPM-Solver++ at as many evaluations of D. At four it measures again with more
+ * samples, students and the best solvers from the same starts, and prints the differences in pairs. Prints a table in Markdown and
+ * writes it with a plot and JSON. What is there already is not done again, so it can be stopped.
  *
- *   node dist/experiments/few-step-table.js TEACHER OUT [--n 512] [--duration 1536,1536,2k,3k,4k,4k] [--guidance 1.5]
- *        [--budgets 1,2,4,8,16] [--students-only] [--save DIR]
+ *   node dist/experiments/few-step-table.js TEACHER OUT [--n 512] [--pairs 2000] [--guidance 1.5] [--budgets 1,2,4,8,16]
+ *        [--duration 5k,2500,10k,3k,4k] [--consistency 5k|0] [--save DIR]
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,14 +20,16 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     n: { type: "string", default: "512" },
-    duration: { type: "string", default: "1536,1536,2k,3k,4k,4k" },
+    pairs: { type: "string", default: "2000" },
+    duration: { type: "string", default: "5k,2500,10k,3k,4k" },
+    consistency: { type: "string", default: "5k" },
     guidance: { type: "string", default: "1.5" },
     budgets: { type: "string", default: "1,2,4,8,16" },
     save: { type: "string" },
   },
 });
 const [teacher, out] = positionals;
-const { n, duration, guidance } = values;
+const { n, pairs, duration, guidance } = values;
 const save = values.save ?? out;
 const budgets = values.budgets.split(",").map(Number);
 const seeds = [0, 1, 2];
@@ -54,8 +57,9 @@ async function command(...args: string[]): Promise<unknown[]> {
 }
 
 /** fd and class accuracy of a run, one value a seed. */
-async function judged(run: string, count: number, ...flags: string[]): Promise<Record<string, readonly number[]>> {
-  const args = ["eval", run, "--n", n, "--seeds", String(count), "--metrics", "fd,accuracy", "--batch", "64", ...flags];
+async function judged(run: string, samples: string, ...flags: string[]): Promise<Record<string, readonly number[]>> {
+  const shared = ["--seeds", String(seeds.length), "--metrics", "fd,kid,accuracy", "--batch", "64"];
+  const args = ["eval", run, "--n", samples, ...shared, ...flags];
   const evaluation = (await command(...args)).at(-1) as Evaluation;
   return Object.fromEntries(evaluation.measurements.map(({ name, values: each }) => [name, each]));
 }
@@ -74,35 +78,49 @@ async function cell(
   process.stderr.write(`${what}, NFE ${nfe}: ${text(metrics["fd"])}\n`);
 }
 
-const studentPath = (seed: number, steps: number) => join(out, `s${seed}`, `steps-${steps}`);
-for (const seed of seeds) {
-  const folder = join(out, `s${seed}`);
-  if (existsSync(studentPath(seed, 1)) && RunFolder.open(studentPath(seed, 1)).isComplete()) continue;
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Students by their steps: whose they are, by how much the phase divides, and how long it is. */
+const lengths = duration.split(",");
+const phases = [
+  { steps: 16, of: 64, length: lengths[0] },
+  { steps: 8, of: 16, length: lengths[1] },
+  { steps: 4, of: 16, length: lengths[2] },
+  { steps: 2, of: 4, length: lengths[3] },
+  { steps: 1, of: 2, length: lengths[4] },
+] as const;
+const studentPath = (seed: number, steps: number) => join(out, `s${seed}`, `to-${steps}`, `steps-${steps}`);
+const consistencyPath = (seed: number) => join(out, `s${seed}`, "to-consistency", "consistency");
+
+async function taught(folder: string, run: string, ...flags: string[]) {
+  if (existsSync(run) && RunFolder.open(run).isComplete()) return;
   const begun = existsSync(join(folder, "distill.json"));
-  const fresh = [
-    teacher,
-    "--from",
-    "64",
-    "--to",
-    "1",
-    "--guidance",
-    guidance,
-    "--duration",
-    duration,
-    "--seed",
-    `${seed}`,
-  ];
-  await command("distill", ...(begun ? ["--resume"] : fresh), "--out", folder);
+  await command("distill", ...(begun ? ["--resume"] : flags), "--out", folder);
 }
 
-for (const steps of budgets)
+for (const seed of seeds) {
+  const common = ["--learning-rate", "1e-3", "--seed", `${seed}`];
+  for (const { steps, of, length } of phases) {
+    const run = studentPath(seed, steps);
+    const grid = of === 64 ? [teacher, "--from", "64", "--guidance", guidance] : [studentPath(seed, of)];
+    const to = ["--to", `${steps}`, "--factor", `${of / steps}`, "--duration", length];
+    await taught(join(run, ".."), run, ...grid, ...to, ...common);
+  }
+}
+
+/** Means over sets of samples, a number for each student. */
+async function judgedStudents(path: (seed: number) => string, ...flags: string[]) {
+  const found: Record<string, readonly number[]>[] = [];
+  for (const seed of seeds) found.push(await judged(path(seed), n, ...flags));
+  return Object.fromEntries(Object.keys(found[0]).map((name) => [name, found.map((one) => mean(one[name]))]));
+}
+
+for (const steps of budgets) {
   await cell(`student ${steps}`, async () => {
-    const found: Record<string, readonly number[]>[] = [];
-    for (const seed of seeds) found.push(await judged(studentPath(seed, steps), 1));
-    const names = Object.keys(found[0]);
-    const each = Object.fromEntries(names.map((name) => [name, found.map((one) => one[name][0])]));
+    const each = await judgedStudents((seed) => studentPath(seed, steps));
     return { nfe: steps, calls: steps, what: "student, DDIM", each };
   });
+}
 
 const weight = ["--guidance", guidance];
 for (const nfe of budgets) {
@@ -120,13 +138,55 @@ for (const nfe of budgets) {
     for (const grid of nfe === 1 ? ["karras"] : ["karras", "cosine"])
       await cell(`${sampler} ${steps} ${grid}`, async () => {
         const at = grid === "karras" ? ["--grid", "karras", "--steps", String(steps)] : ["--grid", file];
-        const each = await judged(teacher, seeds.length, "--sampler", sampler, ...at, ...weight);
+        const each = await judged(teacher, n, "--sampler", sampler, ...at, ...weight);
         return { nfe: evaluations, calls: 2 * evaluations, what: `teacher, ${name}, ${grid} levels`, each };
       });
 }
 
 function text({ mean, high }: Repetitions, digits = 2): string {
   return `${mean.toFixed(digits)} ± ${(high - mean).toFixed(digits)}`;
+}
+
+/** Differences from a solver of the teacher's, from the same starts: of each student, and of each set of samples. */
+async function differences(nfe: number, sampler: string): Promise<string[]> {
+  const theirs = await judged(
+    teacher,
+    pairs,
+    "--sampler",
+    sampler,
+    "--grid",
+    join(out, `levels-${nfe}.json`),
+    ...weight,
+  );
+  const own: Record<string, readonly number[]>[] = [];
+  for (const seed of seeds) own.push(await judged(studentPath(seed, nfe), pairs));
+  const wider = (a: Repetitions, b: Repetitions) => (a.high - a.low > b.high - b.low ? a : b);
+  return ["fd", "kid"].map((name) => {
+    const less = own.map((student) => student[name].map((value, j) => value - theirs[name][j]));
+    const ofStudents = repetitions(less.map(mean));
+    const ofSamples = repetitions(seeds.map((_, j) => mean(less.map((student) => student[j]))));
+    const students = mean(own.map((student) => mean(student[name])));
+    const digits = name === "kid" ? 4 : 2;
+    const levels = `${students.toFixed(digits)} against ${mean(theirs[name]).toFixed(digits)}`;
+    return `NFE ${nfe}, ${name}, students against ${sampler} on the same levels: ${text(wider(ofStudents, ofSamples), digits)} (${levels})`;
+  });
+}
+
+const compared: string[] = [];
+if (Number(pairs) > 0) for (const sampler of ["dpm++2m", "ddim"]) compared.push(...(await differences(4, sampler)));
+
+if (values.consistency !== "0") {
+  for (const seed of seeds) {
+    const run = consistencyPath(seed);
+    const flags = ["--method", "consistency", "--loss", "pseudo-huber", "--guidance", guidance, "--seed", `${seed}`];
+    const length = ["--duration", values.consistency, "--learning-rate", "5e-4"];
+    await taught(join(run, ".."), run, teacher, ...flags, ...length);
+  }
+  for (const steps of budgets.filter((steps) => steps <= 4))
+    await cell(`consistency ${steps}`, async () => {
+      const each = await judgedStudents(consistencyPath, "--steps", `${steps}`);
+      return { nfe: steps, calls: steps, what: "student, consistency", each };
+    });
 }
 
 const all = Object.values(cells).sort((a, b) => a.nfe - b.nfe || a.metrics["fd"].mean - b.metrics["fd"].mean);
@@ -138,7 +198,7 @@ const lines = [
     return `| ${nfe} | ${calls} | ${what} | ${text(metrics["fd"])} | ${(100 * mean).toFixed(1)} ± ${(100 * (high - mean)).toFixed(1)} |`;
   }),
 ];
-console.log(lines.join("\n"));
+console.log([...lines, "", ...compared].join("\n"));
 
 const names = [...new Set(all.map(({ what }) => what))];
 const plot = linePlot({
@@ -161,6 +221,6 @@ const plot = linePlot({
 writeFileSync(join(save, "few-step-table.svg"), plot);
 writeFileSync(
   join(save, "few-step-table.json"),
-  `${JSON.stringify({ n: Number(n), seeds, guidance, duration, cells: all }, null, 2)}\n`,
+  `${JSON.stringify({ n: Number(n), seeds, guidance, duration, cells: all, pairs: compared }, null, 2)}\n`,
 );
-writeFileSync(join(save, "few-step-table.md"), `${lines.join("\n")}\n`);
+writeFileSync(join(save, "few-step-table.md"), `${[...lines, "", ...compared].join("\n")}\n`);
