@@ -30,6 +30,7 @@ export {
   powerFunctionExponent,
   powerFunctionStd,
 } from "./ema.ts";
+export { flatFromCheckpoint } from "./flat-state.ts";
 export { clipScale, globalNorm, nextLossScale, replaceNonFinite } from "./gradient.ts";
 export {
   type DecayOptions,
@@ -50,6 +51,7 @@ export { averageName, type PowerAverages, powerAverages } from "./power-averages
 export type { Preparer } from "./preparation.ts";
 export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from "./safetensors.ts";
 export { type NoiseKey, noiseOf, type SampleNoise } from "./sample-noise.ts";
+export type { TargetSpec, TrainerSpec } from "./spec.ts";
 export {
   compileStableTarget,
   type GraphSizes,
@@ -73,11 +75,8 @@ export type { MovedTarget, Shift, TargetMemory, TargetRows, TargetTime } from ".
 export type { GuidedTargetSpec, ProgressiveTargetSpec, TeacherGuidance, TeacherTargetSpec } from "./teacher-target.ts";
 export {
   createTrainer,
-  flatFromCheckpoint,
   NonFiniteError,
   type StepRecord,
-  type TargetSpec,
   type Trainer,
   type TrainerOptions,
-  type TrainerSpec,
 } from "./trainer.ts";
