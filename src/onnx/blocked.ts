@@ -209,7 +209,9 @@ export function blockedFilterGrad(
     return [emit.node("Reshape", [framed, emit.ints([batch / n, c / n, rowsSeen, columns * n, n])])];
   })[0];
   const filters = emit.once(`as filters ${dy.id}`, () => {
-    const turned = permuted(emit, wholeBlocks(layouts, dy), [batch / n, n, (k / n) * h * w, n], [0, 2, 1, 3]);
+    // Seen as images of n pixels whose channels are a whole example: [B/n, n, K/n · h · w · n] → [B/n, K/n · h · w, n, n].
+    const rows = layouts.view(wholeBlocks(layouts, dy), [batch / n, n, 1, k * h * w]);
+    const turned = layouts.node("ReorderInput", [rows], { channels_last: 1 });
     return [emit.node("Reshape", [turned, emit.ints([batch / n, k / n, h, w * n * n])])];
   })[0];
 
