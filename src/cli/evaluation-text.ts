@@ -6,7 +6,7 @@ import type { Evaluation, RunSubject, Subject } from "../runs/index.ts";
 export function describeSubject(subject: Subject): string {
   if (subject.type === "source") return subject.name;
   const { step, weights, ema, sampling, evaluations, classifier, discriminator } = subject;
-  const { sampler, steps, guidance } = sampling;
+  const { sampler, steps, grid, guidance } = sampling;
   const guided =
     guidance === undefined || guidance === 1
       ? ""
@@ -15,8 +15,9 @@ export function describeSubject(subject: Subject): string {
     classifier ? `, classifier ${classifier.scale}` : "",
     discriminator ? `, discriminator ${correctionText(discriminator)}` : "",
   ].join("");
+  const at = grid.type === "karras" ? "" : grid.type === "levels" ? " at chosen levels" : ` of grid ${grid.type}`;
   const calls = evaluations === null ? "" : `, NFE ${evaluations}`;
-  return `step ${step}, ${ema !== undefined ? `ema of length ${ema}` : weights === "ema" ? "ema" : "raw"}: ${sampler}, ${steps} steps${guided}${helped}${calls}`;
+  return `step ${step}, ${ema !== undefined ? `ema of length ${ema}` : weights === "ema" ? "ema" : "raw"}: ${sampler}, ${steps} ${steps === 1 ? "step" : "steps"}${at}${guided}${helped}${calls}`;
 }
 
 const correctionText = ({ weight, second, window, boosting }: NonNullable<RunSubject["discriminator"]>): string =>

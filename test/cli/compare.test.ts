@@ -34,6 +34,10 @@ test("recipes differ in fields", () => {
     { path: "sampling.guidance", values: [undefined, "2"] },
   ]);
   assert.ok(same > 20);
+  const levels = Array.from({ length: 20 }, (_, i) => (i + 1) / 7);
+  const long = { ...edm, sampling: { ...edm.sampling, grid: { type: "levels" as const, sigmas: levels } } };
+  const texts = differences([edm, long]).differ.map(({ values }) => values[1]);
+  assert.ok(texts.includes("0.1429, 0.2857, … 2.857 (20 numbers)"), texts.join());
 });
 
 test("the page has everything in itself", async () => {
@@ -49,7 +53,7 @@ test("the page has everything in itself", async () => {
   assert.match(html, /<h2>Differences<\/h2>/);
   for (const pattern of [
     /narrow &#38; dark/,
-    /model\.network\.width/,
+    /model\.<wbr>network\.<wbr>width/,
     /<svg/,
     /data:image\/png;base64,/,
     /real data/,

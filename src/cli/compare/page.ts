@@ -1,7 +1,7 @@
 /** Runs side by side, as one page of HTML that needs nothing else: no scripts, no network, light and dark. */
 import { incomparable, type Measurement } from "../../evaluation/index.ts";
 import type { DrawingExpense } from "../../recipe/index.ts";
-import type { Evaluation, StatsLine } from "../../runs/index.ts";
+import type { Evaluation, RunSubject, StatsLine } from "../../runs/index.ts";
 import { describeSubject } from "../evaluation-text.ts";
 import { secondsOf } from "../explain.ts";
 import { amount, duration, flops } from "../terminal.ts";
@@ -98,7 +98,7 @@ function summary(runs: readonly ComparedRun[]): string {
 function recipes(runs: readonly ComparedRun[], differ: readonly Difference[], same: number): string {
   if (differ.length === 0) return section("Recipes", `<p>The recipes are equal, in all ${same} fields.</p>`);
   const rows = differ.map(({ path, values }) => [
-    `<code>${escaped(path)}</code>`,
+    `<code>${escaped(path).replaceAll(".", ".<wbr>")}</code>`,
     ...values.map((value) => (value === undefined ? '<span class="none">–</span>' : escaped(value))),
   ]);
   return section(
@@ -158,9 +158,14 @@ interface Judged {
   readonly evaluation: Evaluation;
 }
 
+/** Evaluations of a run in the table; a long sweep has its own. */
+const mostJudged = 8;
+
 function metrics(runs: readonly ComparedRun[]): string {
   const all = runs.flatMap(({ evaluations }, run) =>
-    latestOf(evaluations).map((evaluation): Judged => ({ run, evaluation })),
+    latestOf(evaluations)
+      .slice(-mostJudged)
+      .map((evaluation): Judged => ({ run, evaluation })),
   );
   if (all.length === 0)
     return section("Metrics", "<p>None of the runs has been evaluated: <code>ornstein eval RUN</code> does.</p>");
@@ -209,9 +214,18 @@ function metrics(runs: readonly ComparedRun[]): string {
       : `<p class="warning">Not all of these numbers may be put side by side: ${escaped(warnings.join("; "))}.</p>`;
   return section(
     "Metrics",
-    `${warning}${table(head, rows, "numbers")}${overTraining(runs, names)}${legend(runs)}<div class="plots small">${figures.join("")}</div>`,
+    `${warning}${table(head, rows, "numbers")}${leftOut(runs)}${overTraining(runs, names)}${legend(runs)}<div class="plots small">${figures.join("")}</div>`,
     "Mean and half of the 95 % interval over seeds. Arrows say which way is better.",
   );
+}
+
+/** How many evaluations the table leaves out. */
+function leftOut(runs: readonly ComparedRun[]): string {
+  const more = runs.flatMap(({ name, evaluations }) => {
+    const count = latestOf(evaluations).length - mostJudged;
+    return count > 0 ? [`${count} earlier ones of ${escaped(name)}`] : [];
+  });
+  return more.length === 0 ? "" : `<p class="lead">${more.join(", ")}: in its <code>eval.jsonl</code>.</p>`;
 }
 
 /** Metrics of every two runs, tested. */
@@ -235,17 +249,21 @@ function isLast(all: readonly Judged[]): (judged: Judged) => boolean {
   return (judged) => all.every((other) => other.run !== judged.run || stepOf(other) <= stepOf(judged));
 }
 
-/** Of evaluations of the same samples' kind the latest. */
+/** Of evaluations of the same kind of samples the latest, in the order of time. */
 function latestOf(evaluations: readonly Evaluation[]): Evaluation[] {
   const latest = new Map<string, Evaluation>();
   for (const one of evaluations) {
     const { subject, protocol } = one;
-    const what =
-      subject.type === "run" ? [subject.step, subject.weights, subject.ema, subject.sampling] : [subject.hash];
-    latest.set(JSON.stringify([what, protocol.n, protocol.features.hash, protocol.reference.hash]), one);
+    const what = subject.type === "run" ? whatWas(subject) : subject.hash;
+    const kind = JSON.stringify([what, protocol.n, protocol.features.hash, protocol.reference.hash]);
+    latest.delete(kind);
+    latest.set(kind, one);
   }
   return [...latest.values()];
 }
+
+const whatWas = ({ step, weights, ema, sampling, classifier, discriminator }: RunSubject) =>
+  JSON.stringify([step, weights, ema, sampling, classifier, discriminator]);
 
 const meanOf = ({ over, values }: Measurement) => over?.mean ?? values[0];
 
@@ -307,10 +325,11 @@ h1{font-size:28px;font-weight:600;line-height:1.3;margin:6px 0 0;letter-spacing:
 h2{font-size:18px;font-weight:600;margin:0 0 4px}
 section{margin:0 0 48px}
 .lead{color:var(--soft);margin:0 0 14px;max-width:70ch}
+.scroll+.lead{margin-top:10px}
 .key{display:inline-block;width:.62em;height:.62em;border-radius:50%;margin-right:.5em;vertical-align:.04em}
 .scroll{overflow-x:auto;margin-top:12px}
 table{border-collapse:collapse;width:100%;font-size:14px}
-th,td{text-align:left;padding:8px 18px 8px 0;border-bottom:1px solid var(--line);vertical-align:top;font-weight:400;overflow-wrap:anywhere}
+th,td{text-align:left;padding:8px 18px 8px 0;border-bottom:1px solid var(--line);vertical-align:top;font-weight:400;overflow-wrap:break-word}
 thead th{color:var(--soft);font-size:13px;white-space:nowrap}
 tbody th{min-width:150px}
 .numbers td,.numbers thead th:not(:first-child){text-align:right;padding-right:0;padding-left:12px;font-variant-numeric:tabular-nums;white-space:nowrap}
