@@ -144,6 +144,7 @@ async function evaluateRun(
     announce(against, terminal);
     const swept: JudgedSetting[] = [];
     const judged: Evaluation[] = [];
+    const said = new Set<string>();
     for (const [setting, subjectOf] of settings.flatMap((one) => subjects.map((other) => [one, other] as const))) {
       const { sampling } = setting;
       const request = {
@@ -168,7 +169,7 @@ async function evaluateRun(
       const protocol = protocolOf(flags, seeds, against);
       const evaluation = await judge(subject, protocol, sets, labels, against, metrics, terminal);
       appendEvaluation(out, evaluation);
-      report(evaluation, terminal);
+      report(evaluation, terminal, said);
       swept.push({ setting, evaluation });
       judged.push(evaluation);
     }
@@ -362,8 +363,10 @@ function announce({ extractor, reference: { record } }: Against, terminal: Termi
   terminal.say(`reference: ${record.name}${record.size === null ? "" : `, ${record.size} examples`}`);
 }
 
-function report(evaluation: Evaluation, terminal: Terminal): void {
+/** Prints an evaluation; `said` are the notes that need not be said again. */
+function report(evaluation: Evaluation, terminal: Terminal, said = new Set<string>()): void {
   for (const line of describeEvaluation(evaluation)) terminal.print(line);
-  for (const caution of evaluation.cautions) terminal.say(`Note: ${caution}`);
+  for (const caution of evaluation.cautions) if (!said.has(caution)) terminal.say(`Note: ${caution}`);
+  for (const caution of evaluation.cautions) said.add(caution);
   terminal.record(evaluation);
 }

@@ -1,12 +1,20 @@
 /** `ornstein likelihood`: how probable a run finds data that it did not see. */
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { type LikelihoodProgress, runBound, runLikelihood, type TrainedModel } from "../recipe/index.ts";
+import {
+  type Dequantisation,
+  type LikelihoodProgress,
+  runBound,
+  runLikelihood,
+  type TrainedModel,
+} from "../recipe/index.ts";
 import { RunFolder } from "../runs/index.ts";
 import { command, type Flags, type Terminal, type Values } from "./command.ts";
 import { showing, shown } from "./eta.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
 import { openModel, weightFlags } from "./weights.ts";
+
+const dequantisations = ["uniform", "truncated-normal"] as const satisfies readonly Dequantisation[];
 
 const ownFlags = {
   n: { type: "integer", default: 100, min: 1, help: "Examples" },
@@ -25,6 +33,11 @@ const ownFlags = {
   },
   sigmaMin: { type: "number", min: 0, help: "With --bound: lowest noise level; that of sampling if left out" },
   sigmaMax: { type: "number", min: 0, help: "With --bound: highest noise level; that of sampling if left out" },
+  dequantisation: {
+    type: "choice",
+    choices: dequantisations,
+    help: "Noise that bytes get: anywhere in their bin (if left out), or of the lowest level, cut off at its ends",
+  },
   passes: { type: "integer", min: 1, help: "Draws of dequantisation noise, averaged; 1 if left out" },
   probes: { type: "integer", min: 1, help: "Hutchinson probes of the divergence; 1 if left out" },
   probe: { type: "choice", choices: ["rademacher", "gaussian"], help: "What probes are; rademacher if left out" },
@@ -70,9 +83,10 @@ export const likelihood = command({
 
 /** Refuses flags of the method that is not asked for. */
 function checkMethod(flags: LikelihoodFlags): void {
-  const { bound, form, levels, variance, sigmaMin, sigmaMax, passes, probes, probe, exact, rtol } = flags;
+  const { bound, form, levels, variance, sigmaMin, sigmaMax, dequantisation, passes, probes, probe, exact, rtol } =
+    flags;
   const ofBound = { form, levels, variance, "sigma-min": sigmaMin, "sigma-max": sigmaMax };
-  const ofFlow = { passes, probes, probe, exact: exact || undefined, rtol };
+  const ofFlow = { dequantisation, passes, probes, probe, exact: exact || undefined, rtol };
   const [given] = Object.entries(bound ? ofFlow : ofBound).flatMap(([name, value]) =>
     value === undefined ? [] : [name],
   );
@@ -86,8 +100,10 @@ function checkMethod(flags: LikelihoodFlags): void {
 
 async function measureFlow(model: TrainedModel, dataset: Dataset, flags: LikelihoodFlags, terminal: Terminal) {
   const { n, passes = 1, probes = 1, probe = "rademacher", exact, rtol = 1e-5, unconditional, seed, batch } = flags;
+  const dequantisation = (flags.dequantisation ?? "uniform") as Dequantisation;
   const measuring = runLikelihood(model, dataset, {
     count: n,
+    dequantisation,
     seed,
     passes,
     probes: exact ? "exact" : probes,
@@ -100,17 +116,19 @@ async function measureFlow(model: TrainedModel, dataset: Dataset, flags: Likelih
   const { examples: _, ...result } = value;
   const { natsPerDim, bitsPerDim, offset, dims, sigmaMin, sigmaMax, evaluations } = result;
   const divergence = exact ? "exact divergence" : `${probes} ${probe} ${probes === 1 ? "probe" : "probes"}`;
-  const noise = bitsPerDim ? `${passes} ${passes === 1 ? "pass" : "passes"} of uniform dequantisation, ` : "";
+  const noise = bitsPerDim ? `${passes} ${passes === 1 ? "pass" : "passes"} of ${dequantisation} dequantisation, ` : "";
   terminal.print(
     `${dataset.name}: ${n} examples, ${noise}${divergence}, σ from ${short(sigmaMin)} to ${short(sigmaMax)}; ` +
       `${evaluations} network calls in ${seconds.toFixed(1)} s`,
   );
   if (bitsPerDim)
     terminal.print(
-      `bits/dim  ${plusMinus(bitsPerDim)}   −ln p/(D ln 2) + ${offset}, D = ${dims}; ${offset} = log2(256 levels / 2, the width of [−1, 1])`,
+      dequantisation === "uniform"
+        ? `bits/dim  ${plusMinus(bitsPerDim)}   −ln p/(D ln 2) + ${offset}, D = ${dims}; ${offset} = log2(256 levels / 2, the width of [−1, 1])`
+        : `bits/dim  ${plusMinus(bitsPerDim)}   −ln(p/q)/(D ln 2), D = ${dims}, q being the density of the noise`,
     );
   terminal.print(
-    `nats/dim  ${plusMinus(natsPerDim)}   −ln p/D${bitsPerDim ? " of the dequantised data in [−1, 1]" : ` in the data's own units, D = ${dims}`}`,
+    `nats/dim  ${plusMinus(natsPerDim)}   −ln p/D${bitsPerDim ? (dequantisation === "uniform" ? " of the dequantised data in [−1, 1]" : " of bytes, at most") : ` in the data's own units, D = ${dims}`}`,
   );
   terminal.record({ method: "flow", data: dataset.name, n, ...result, seconds });
 }

@@ -79,6 +79,7 @@ export {
 export { factsOf, resolveRecipe } from "./resolve.ts";
 export { type RunBound, type RunBoundRequest, runBound } from "./run-bound.ts";
 export {
+  type Dequantisation,
   type LikelihoodProgress,
   type RunLikelihood,
   type RunLikelihoodRequest,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { datasetFromArray, order } from "../../src/data/index.ts";
+import { normalCdf, normalPdf } from "../../src/diffusion/index.ts";
 import { defineRecipe, drawFrom, modelOf, runLikelihood, setField, trainedModel } from "../../src/recipe/index.ts";
 import { RunFolder } from "../../src/runs/index.ts";
 import { flatFromCheckpoint, networkOf } from "../../src/training/index.ts";
@@ -131,6 +132,21 @@ test("bytes are dequantised and have bits a dimension: nats/ln 2 + 7", async () 
   const expected = Math.log(2 * Math.PI * 0.25) / 2 + 1 / 3 / (2 * 0.25);
   assert.ok(Math.abs(natsPerDim.mean - expected) < 0.05, `${natsPerDim.mean} ${expected}`);
   assert.equal(examples.length, 5);
+
+  // Noise of the lowest level σ, cut off at ±aσ: the cross-entropy under N(0, 0.5² + σ²), less the entropy of the noise.
+  const measuring = runLikelihood(model, dataset, { ...all, passes: 20, dequantisation: "truncated-normal" });
+  const cut = await finished(measuring);
+  const sigma = 0.002;
+  const a = 1 / 255 / sigma;
+  const mass = 1 - 2 * normalCdf(-a);
+  const ofNoise = 1 - (2 * a * normalPdf(a)) / mass; // E z²
+  const square = values.reduce((sum, v) => sum + v ** 2 / values.length, 0) + sigma ** 2 * ofNoise;
+  const variance = 0.25 + sigma ** 2;
+  const entropy = Math.log(sigma * Math.sqrt(2 * Math.PI) * mass) + ofNoise / 2;
+  const exact = Math.log(2 * Math.PI * variance) / 2 + square / (2 * variance) - entropy;
+  assert.equal(cut.offset, 0);
+  assert.ok(Math.abs(cut.natsPerDim.mean - exact) < 0.02, `${cut.natsPerDim.mean} ${exact}`);
+  assert.ok(cut.bitsPerDim && Math.abs(cut.bitsPerDim.mean - cut.natsPerDim.mean / Math.LN2) < 1e-12);
   await model.close();
 });
 
@@ -142,6 +158,8 @@ test("what cannot be measured is refused", async () => {
   };
   await refused(/trained without labels/, run, "--unconditional");
   await refused(/2000 examples of .* \(it has 100\)/, run, "--n", "2000");
+  await refused(/--dequantisation is about the flow/, run, "--bound", "--dequantisation", "uniform");
+  await refused(/is of images of bytes/, run, "--n", "20", "--dequantisation", "truncated-normal");
   await refused(/--probes is about the flow/, run, "--bound", "--probes", "2");
   await refused(/--levels is about the bound/, run, "--levels", "2");
   await refused(/needs the timesteps of a discrete schedule/, run, "--bound", "--form", "discrete");
