@@ -133,6 +133,8 @@ function* describe(found: Inspection): Generator<string> {
     ].join(", ");
   };
   const number = (value: number) => value.toFixed(4);
+  const byChannel = (values: readonly number[]) =>
+    values.length > 1 && values.length <= 16 ? `   by channel ${values.map(number).join(" ")}` : "";
   yield `${name}: ${size} examples of [${shape.join(", ")}]`;
   if (files) {
     const sides = Object.keys(files.sizes).length;
@@ -144,14 +146,8 @@ function* describe(found: Inspection): Generator<string> {
   for (const { file, reason } of skipped.slice(0, 5)) yield row("", `${file}: ${reason}`);
   yield row("duplicates", `${duplicates.length}${searched < size ? ` among the first ${searched}` : ""}`);
   for (const { index, of } of duplicates.slice(0, 3)) yield row("", `example ${index} equals ${of}`);
-  yield row(
-    "mean",
-    `${number(mean)}${channels.length > 1 ? `   by channel ${channels.map((one) => number(one.mean)).join(" ")}` : ""}`,
-  );
-  yield row(
-    "std, σ_data",
-    `${number(std)}${channels.length > 1 ? `   by channel ${channels.map((one) => number(one.std)).join(" ")}` : ""}`,
-  );
+  yield row("mean", `${number(mean)}${byChannel(channels.map((one) => one.mean))}`);
+  yield row("std, σ_data", `${number(std)}${byChannel(channels.map((one) => one.std))}`);
   yield row("range", `${number(min)} to ${number(max)}${examples < size ? `, of ${examples} examples` : ""}`);
   if (recommended) {
     const [height, width] = recommended.size;

@@ -134,7 +134,9 @@ async function* read(
         ]
       : []),
     ...(deep ? ["All images have 16 bits a channel, and are kept at full depth, as numbers."] : []),
-    ...(ignored.length > 0 ? [`${ignored.length} other files were ignored: ${endings(ignored)}.`] : []),
+    ...(ignored.length > 0
+      ? [`${ignored.length} other ${ignored.length === 1 ? "file was" : "files were"} ignored: ${endings(ignored)}.`]
+      : []),
   ];
   return {
     ...(labelled && numbered(where, files, labelled, kept)),

@@ -118,13 +118,15 @@ function warningsOf(found: Omit<Inspection, "warnings" | "notes">): string[] {
   const warnings: string[] = [];
   const images = shape.length === 3;
   if (skipped.length > 0)
-    warnings.push(`${skipped.length} files cannot be read and are left out: replace or delete them.`);
+    warnings.push(
+      `${skipped.length} ${skipped.length === 1 ? "file" : "files"} cannot be read: left out. Replace or delete.`,
+    );
   if (nonFinite > 0)
     warnings.push(`${nonFinite} numbers are not finite: training would end at the first. Remove them.`);
   if (repeated.length > 0) {
     const share = ((100 * repeated.length) / searched).toFixed(1);
     warnings.push(
-      `${repeated.length} examples (${share} %) equal another: they are learnt more often, and hide copies from the memorisation check. Remove them unless they are meant.`,
+      `${repeated.length} ${repeated.length === 1 ? "example equals" : "examples equal"} another (${share} %): what is there twice is learnt more often, and hides copies from the memorisation check. Remove repetitions unless they are meant.`,
     );
   }
   if (images && (min < -1.001 || max > 1.001))
@@ -149,7 +151,7 @@ function warningsOf(found: Omit<Inspection, "warnings" | "notes">): string[] {
   if (labels) warnings.push(...labelWarnings(labels));
   if (size < few)
     warnings.push(
-      `${size} examples are few: a network learns them by heart. Augment (data.augment), or watch the memorisation check of ornstein eval.`,
+      `${size} ${size === 1 ? "example is" : "examples are"} few: a network learns them by heart. Augment (data.augment), or watch the memorisation check of ornstein eval.`,
     );
   return warnings;
 }

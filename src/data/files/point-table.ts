@@ -8,8 +8,8 @@ import type { Loading } from "./loading.ts";
 import { isNumber, numberOf, parseTable } from "./table.ts";
 
 /**
- * Comma-, semicolon- or tab-separated numbers. The labels are the column called label, class, target or y, or else the
- * last one if it holds words.
+ * Comma-, semicolon- or tab-separated numbers. The labels are the column called label, class or target, or y where none is
+ * called x, or else the last one if it holds words.
  */
 export async function* pointTable(path: string): Loading {
   const name = basename(path);
@@ -19,11 +19,12 @@ export async function* pointTable(path: string): Loading {
   });
   const { header, rows } = parseTable(text, path);
   const width = rows[0].length;
-  const titled = header?.findIndex((title) => /^(label|labels|class|target|y)$/i.test(title)) ?? -1;
+  const titled = (pattern: RegExp) => header?.findIndex((title) => pattern.test(title)) ?? -1;
   const words = rows.every((row) => row[width - 1] !== "" && !isNumber(row[width - 1]));
-  // A table of x and y has coordinates, not labels.
-  const titledLabel = titled >= 0 && !(header?.[titled].toLowerCase() === "y" && width <= 2) ? titled : -1;
-  const labelColumn = titledLabel >= 0 ? titledLabel : words && width > 1 ? width - 1 : -1;
+  // Beside an x it is a coordinate.
+  const y = titled(/^x$/i) < 0 ? titled(/^y$/i) : -1;
+  const lastWords = words && width > 1 ? width - 1 : -1;
+  const labelColumn = [titled(/^(labels?|class|target)$/i), y, lastWords].find((column) => column >= 0) ?? -1;
   const columns = Array.from({ length: width }, (_, c) => c).filter((c) => c !== labelColumn);
   if (columns.length === 0) throw new ConfigError(`${path}: has no column of numbers beside its labels.`);
 

@@ -60,7 +60,7 @@ test("every kind of image is read, whatever case its ending has", async () => {
     for (const [c, value] of color(set, i).entries()) assert.ok(Math.abs(value - [200, 30, 60][c]) <= 3);
   assert.equal(set.classes, undefined);
   const { images, ...report } = set.report;
-  assert.deepEqual(report, { notes: ["1 other files were ignored: 1 .txt."], skipped: [] });
+  assert.deepEqual(report, { notes: ["1 other file was ignored: 1 .txt."], skipped: [] });
   assert.deepEqual(images?.formats, { jpeg: 2, tiff: 2, png: 1, webp: 1, gif: 1 });
   assert.deepEqual(images?.sizes, { "8x8": 7 });
   assert.equal(images?.modes["rgb 8"], 6);

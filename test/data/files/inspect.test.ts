@@ -42,7 +42,7 @@ test("a folder as people have them: sizes, modes, broken and repeated files, lab
   assert.deepEqual(found.files?.formats, { png: 4 });
   assert.deepEqual(found.files?.sizes, { "40x40": 2, "50x40": 1, "64x64": 1 });
   assert.deepEqual(found.files?.modes, { "rgb 8": 2, "gray 8": 1, "rgb 8 alpha": 1 });
-  for (const pattern of [/1 files cannot be read/, /1 examples \(25\.0 %\) equal another/, /1 of 4 images are grey/])
+  for (const pattern of [/1 file cannot be read/, /1 example equals another \(25\.0 %\)/, /1 of 4 images are grey/])
     assert.ok(
       found.warnings.some((text) => pattern.test(text)),
       `${pattern} in ${found.warnings.join("\n")}`,

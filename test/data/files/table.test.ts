@@ -80,6 +80,10 @@ test("points with and without names and labels", async () => {
   const iris = await load("5.1,3.5,setosa\n6.0,2.2,virginica\n5.0,3.0,setosa\n");
   assert.deepEqual([iris.shape, iris.classes, iris.label?.(1)], [[2], ["setosa", "virginica"], 1]);
   assert.equal((await load("a,b,y\n1,2,0\n3,4,1\n")).classes?.length, 2);
+  const spatial = await load("x,y,z\n1,2,3\n4,5,6\n");
+  assert.deepEqual([spatial.shape, spatial.classes], [[3], undefined]);
+  const named = await load("x,y,class\n1,2,a\n3,4,b\n");
+  assert.deepEqual([named.shape, named.classes], [[2], ["a", "b"]]);
   assert.equal((await load("1,2,x\n", { labels: "none" })).label, undefined);
 });
 
