@@ -1,11 +1,12 @@
 /**
- * Few-step students against their teacher's solvers: distils a run from 64 steps to 16, 8, 4, 2 and 1 with three seeds, measures
- * each student, and the teacher under DDIM, Heun and DPM-Solver++ at as many evaluations of D. At four it measures again with more
+ * Few-step students against their teacher's solvers: halves a run from 64 steps to 1 with three seeds, and teaches others four
+ * steps from 16 at once, measures each student, and the teacher under DDIM, Heun and DPM-Solver++ at as many evaluations of D. At
+ * four it measures again with more
  * samples, students and the best solvers from the same starts, and prints the differences in pairs. Prints a table in Markdown and
  * writes it with a plot and JSON. What is there already is not done again, so it can be stopped.
  *
  *   node dist/experiments/few-step-table.js TEACHER OUT [--n 512] [--pairs 2000] [--guidance 1.5] [--budgets 1,2,4,8,16]
- *        [--duration 5k,2500,10k,3k,4k] [--consistency 5k|0] [--save DIR]
+ *        [--duration 1536,1536,2k,3k,4k,4k] [--direct 7k] [--consistency 5k|0] [--save DIR]
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +22,8 @@ const { positionals, values } = parseArgs({
   options: {
     n: { type: "string", default: "512" },
     pairs: { type: "string", default: "2000" },
-    duration: { type: "string", default: "5k,2500,10k,3k,4k" },
+    duration: { type: "string", default: "1536,1536,2k,3k,4k,4k" },
+    direct: { type: "string", default: "7k" },
     consistency: { type: "string", default: "5k" },
     guidance: { type: "string", default: "1.5" },
     budgets: { type: "string", default: "1,2,4,8,16" },
@@ -80,32 +82,22 @@ async function cell(
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Students by their steps: whose they are, by how much the phase divides, and how long it is. */
-const lengths = duration.split(",");
-const phases = [
-  { steps: 16, of: 64, length: lengths[0] },
-  { steps: 8, of: 16, length: lengths[1] },
-  { steps: 4, of: 16, length: lengths[2] },
-  { steps: 2, of: 4, length: lengths[3] },
-  { steps: 1, of: 2, length: lengths[4] },
-] as const;
-const studentPath = (seed: number, steps: number) => join(out, `s${seed}`, `to-${steps}`, `steps-${steps}`);
-const consistencyPath = (seed: number) => join(out, `s${seed}`, "to-consistency", "consistency");
+const studentPath = (seed: number, steps: number) => join(out, `s${seed}`, `steps-${steps}`);
+/** Four of the teacher's steps in one, straight from the guided teacher. */
+const directPath = (seed: number) => join(out, `d${seed}`, "steps-4");
+const consistencyPath = (seed: number) => join(out, `c${seed}`, "consistency");
 
-async function taught(folder: string, run: string, ...flags: string[]) {
+async function taught(run: string, ...flags: string[]) {
   if (existsSync(run) && RunFolder.open(run).isComplete()) return;
+  const folder = join(run, "..");
   const begun = existsSync(join(folder, "distill.json"));
-  await command("distill", ...(begun ? ["--resume"] : flags), "--out", folder);
+  await command("distill", ...(begun ? ["--resume"] : [teacher, "--guidance", guidance, ...flags]), "--out", folder);
 }
 
 for (const seed of seeds) {
-  const common = ["--learning-rate", "1e-3", "--seed", `${seed}`];
-  for (const { steps, of, length } of phases) {
-    const run = studentPath(seed, steps);
-    const grid = of === 64 ? [teacher, "--from", "64", "--guidance", guidance] : [studentPath(seed, of)];
-    const to = ["--to", `${steps}`, "--factor", `${of / steps}`, "--duration", length];
-    await taught(join(run, ".."), run, ...grid, ...to, ...common);
-  }
+  await taught(studentPath(seed, 1), "--from", "64", "--to", "1", "--duration", duration, "--seed", `${seed}`);
+  const direct = ["--from", "16", "--to", "4", "--factor", "4", "--duration", values.direct, "--learning-rate", "1e-3"];
+  await taught(directPath(seed), ...direct, "--seed", `${seed}`);
 }
 
 /** Means over sets of samples, a number for each student. */
@@ -115,20 +107,59 @@ async function judgedStudents(path: (seed: number) => string, ...flags: string[]
   return Object.fromEntries(Object.keys(found[0]).map((name) => [name, found.map((one) => mean(one[name]))]));
 }
 
+const weight = ["--guidance", guidance];
+/** The levels of a student, as a file for the teacher's solvers. */
+function levelsFile(nfe: number): string {
+  const file = join(out, `levels-${nfe}.json`);
+  const own = studentLevels(RunFolder.open(studentPath(0, nfe)).describe().recipe);
+  writeFileSync(file, JSON.stringify(own?.toReversed()));
+  return file;
+}
+
+/** Differences from a solver of the teacher's, from the same starts: of each student, and of each set of samples. */
+async function differences(nfe: number, sampler: string): Promise<string[]> {
+  const theirs = await judged(
+    teacher,
+    pairs,
+    "--sampler",
+    sampler,
+    "--grid",
+    join(out, `levels-${nfe}.json`),
+    ...weight,
+  );
+  const own: Record<string, readonly number[]>[] = [];
+  for (const seed of seeds) own.push(await judged(directPath(seed), pairs));
+  const wider = (a: Repetitions, b: Repetitions) => (a.high - a.low > b.high - b.low ? a : b);
+  return ["fd", "kid"].map((name) => {
+    const less = own.map((student) => student[name].map((value, j) => value - theirs[name][j]));
+    const ofStudents = repetitions(less.map(mean));
+    const ofSamples = repetitions(seeds.map((_, j) => mean(less.map((student) => student[j]))));
+    const students = mean(own.map((student) => mean(student[name])));
+    const digits = name === "kid" ? 4 : 2;
+    const levels = `${students.toFixed(digits)} against ${mean(theirs[name]).toFixed(digits)}`;
+    return `NFE ${nfe}, ${name}, students against ${sampler} on the same levels: ${text(wider(ofStudents, ofSamples), digits)} (${levels})`;
+  });
+}
+
+const compared: string[] = [];
+if (Number(pairs) > 0) for (const sampler of ["dpm++2m", "ddim"]) compared.push(...(await differences(4, sampler)));
+
 for (const steps of budgets) {
   await cell(`student ${steps}`, async () => {
     const each = await judgedStudents((seed) => studentPath(seed, steps));
     return { nfe: steps, calls: steps, what: "student, DDIM", each };
   });
+  if (steps === 4)
+    await cell("direct 4", async () => {
+      const each = await judgedStudents(directPath);
+      return { nfe: steps, calls: steps, what: "student, DDIM, four steps in one", each };
+    });
 }
 
-const weight = ["--guidance", guidance];
 for (const nfe of budgets) {
-  const levels = join(out, `levels-${nfe}.json`);
-  const own = studentLevels(RunFolder.open(studentPath(0, nfe)).describe().recipe);
-  writeFileSync(levels, JSON.stringify(own?.toReversed()));
+  const levels = levelsFile(nfe);
   const half = Math.max(1, nfe / 2);
-  const halved = join(out, `levels-${half}.json`);
+  const halved = levelsFile(half);
   const solvers = [
     { name: "DDIM", sampler: "ddim", steps: nfe, evaluations: nfe, file: levels },
     ...(nfe > 1 ? [{ name: "DPM-Solver++(2M)", sampler: "dpm++2m", steps: nfe, evaluations: nfe, file: levels }] : []),
@@ -147,40 +178,10 @@ function text({ mean, high }: Repetitions, digits = 2): string {
   return `${mean.toFixed(digits)} ± ${(high - mean).toFixed(digits)}`;
 }
 
-/** Differences from a solver of the teacher's, from the same starts: of each student, and of each set of samples. */
-async function differences(nfe: number, sampler: string): Promise<string[]> {
-  const theirs = await judged(
-    teacher,
-    pairs,
-    "--sampler",
-    sampler,
-    "--grid",
-    join(out, `levels-${nfe}.json`),
-    ...weight,
-  );
-  const own: Record<string, readonly number[]>[] = [];
-  for (const seed of seeds) own.push(await judged(studentPath(seed, nfe), pairs));
-  const wider = (a: Repetitions, b: Repetitions) => (a.high - a.low > b.high - b.low ? a : b);
-  return ["fd", "kid"].map((name) => {
-    const less = own.map((student) => student[name].map((value, j) => value - theirs[name][j]));
-    const ofStudents = repetitions(less.map(mean));
-    const ofSamples = repetitions(seeds.map((_, j) => mean(less.map((student) => student[j]))));
-    const students = mean(own.map((student) => mean(student[name])));
-    const digits = name === "kid" ? 4 : 2;
-    const levels = `${students.toFixed(digits)} against ${mean(theirs[name]).toFixed(digits)}`;
-    return `NFE ${nfe}, ${name}, students against ${sampler} on the same levels: ${text(wider(ofStudents, ofSamples), digits)} (${levels})`;
-  });
-}
-
-const compared: string[] = [];
-if (Number(pairs) > 0) for (const sampler of ["dpm++2m", "ddim"]) compared.push(...(await differences(4, sampler)));
-
 if (values.consistency !== "0") {
   for (const seed of seeds) {
-    const run = consistencyPath(seed);
-    const flags = ["--method", "consistency", "--loss", "pseudo-huber", "--guidance", guidance, "--seed", `${seed}`];
-    const length = ["--duration", values.consistency, "--learning-rate", "5e-4"];
-    await taught(join(run, ".."), run, teacher, ...flags, ...length);
+    const flags = ["--method", "consistency", "--loss", "pseudo-huber", "--learning-rate", "5e-4"];
+    await taught(consistencyPath(seed), ...flags, "--duration", values.consistency, "--seed", `${seed}`);
   }
   for (const steps of budgets.filter((steps) => steps <= 4))
     await cell(`consistency ${steps}`, async () => {
@@ -221,6 +222,6 @@ const plot = linePlot({
 writeFileSync(join(save, "few-step-table.svg"), plot);
 writeFileSync(
   join(save, "few-step-table.json"),
-  `${JSON.stringify({ n: Number(n), seeds, guidance, duration, cells: all, pairs: compared }, null, 2)}\n`,
+  `${JSON.stringify({ n: Number(n), seeds, guidance, duration, direct: values.direct, cells: all, pairs: compared }, null, 2)}\n`,
 );
 writeFileSync(join(save, "few-step-table.md"), `${[...lines, "", ...compared].join("\n")}\n`);
