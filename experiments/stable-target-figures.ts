@@ -1,7 +1,7 @@
 /**
  * Regenerates the figures of docs/stable-targets.md into docs/images and prints its numbers: Xu, Tong & Jaakkola (2023),
  * Figure 3, for two Gaussians in 64 dimensions and for 4,096 digits. Run it as
- * `node dist/experiments/stable-target-figures.js` after a build; it takes about a minute.
+ * `node dist/experiments/stable-target-figures.js` after a build; it takes a few minutes.
  */
 import { join } from "node:path";
 import { linePlot, phases, posteriorDivergence, type TargetPoint, targetPoint } from "../src/analysis/index.ts";
@@ -51,8 +51,8 @@ function curve({ name, title, data, references, sigmas, trials }: Study): readon
       "V_DSM σ²",
       plain.timesSigma2.toPrecision(3),
       ...stable.map(
-        ({ references: n, value, effectiveSampleSize }) =>
-          `| n ${n}: /${(plain.value / value).toPrecision(3)} ESS ${effectiveSampleSize.toPrecision(3)}`,
+        ({ references: n, value, standardError, effectiveSampleSize }) =>
+          `| n ${n}: /${(plain.value / value).toPrecision(3)} ± ${((100 * standardError) / value).toFixed(0)}% ESS ${effectiveSampleSize.toPrecision(3)}`,
       ),
     );
   return points;
@@ -87,7 +87,7 @@ curve({
   data: mixture({ means, dims }),
   references: [16, 128, 1024],
   sigmas,
-  trials: 40,
+  trials: 160,
 });
 
 console.log("D(σ) of the digits:");

@@ -125,8 +125,8 @@ interface Box {
 
 /** Where names can stand, the usual place first. */
 function cornersOf({ left, right, top, bottom }: Box, names: readonly string[]): readonly Box[] {
-  // Letters of 12 pixels are about 6 wide.
-  const width = Math.min(right - left, 42 + 6 * Math.max(...names.map((name) => name.length)));
+  // Letters of 12 pixels are about 7 wide.
+  const width = Math.min(right - left, 42 + 7 * Math.max(...names.map((name) => name.length)));
   const height = Math.min(bottom - top, 17 * names.length + 8);
   const [atRight, atLeft] = [
     { left: right - width, right },

@@ -69,6 +69,10 @@ export const analyzeTargets = command({
     terminal.print(
       `Three phases: below σ = ${show(middle.from)} an example can be told, above ${show(middle.to)} all say the same; targets scatter most at ${show(middle.peak)}.`,
     );
+    const peak = found.find(({ sigma }) => sigma === middle.peak);
+    const errors = peak?.stable.map(({ standardError }) => show(standardError * peak.sigma ** 2)) ?? [];
+    if (errors.length > 0)
+      terminal.print(`Standard errors there: ${errors.join(", ")}. More --trials make them smaller.`);
     const x = sigmas.map(Math.log10);
     const most = Math.max(...found.map(({ dsm }) => dsm.timesSigma2));
     const largest = Math.max(...found.map(({ divergence }) => divergence));
