@@ -1,9 +1,9 @@
 /**
  * Few-step students against their teacher's solvers: halves a run from 64 steps to 1 with three seeds, and teaches others four
- * steps from 16 at once, measures each student, and the teacher under DDIM, Heun and DPM-Solver++ at as many evaluations of D. At
- * four it measures again with more
- * samples, students and the best solvers from the same starts, and prints the differences in pairs. Prints a table in Markdown and
- * writes it with a plot and JSON. What is there already is not done again, so it can be stopped.
+ * steps from 16 at once; measures each student, and the teacher under DDIM, Heun and DPM-Solver++ at as many evaluations of D. At
+ * four it measures again with more samples, students and the best solvers from the same starts, and prints the differences in
+ * pairs. Prints a table in Markdown and writes it with a plot and JSON. What is there already is not done again, so it can be
+ * stopped.
  *
  *   node dist/experiments/few-step-table.js TEACHER OUT [--n 512] [--pairs 2000] [--guidance 1.5] [--budgets 1,2,4,8,16]
  *        [--duration 1536,1536,2k,3k,4k,4k] [--direct 7k] [--consistency 5k|0] [--save DIR]
