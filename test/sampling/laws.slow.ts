@@ -50,7 +50,7 @@ function check(x: Float64Array, within: number): void {
 /** Noise makes dpm++sde first order; Langevin steps lose a little weight to the wrong bump at each level. */
 const effort = (name: SamplerName): readonly [steps: number, within: number] => {
   if (name === "annealed-langevin") return [150, 0.04];
-  return samplers[name].order === 1 || name === "dpm++sde" ? [300, 0.025] : [80, 0.02];
+  return samplers[name].order <= 1 || name === "dpm++sde" ? [300, 0.025] : [80, 0.02];
 };
 
 const entries = Object.entries(settings) as [SamplerName, Setting][];
