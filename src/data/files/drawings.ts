@@ -1,5 +1,5 @@
 /**
- * Image files of any origin. Files of pixels are decoded in this process. Drawings, and whatever else a file may be, are
+ * Image files of any origin. Files of pixels are decoded in this process. Drawings, and whatever else has a tag, are
  * decoded in others: the decoder of drawings has no bounds on time, and corrupts memory where two broken ones are read at
  * once.
  */
@@ -8,51 +8,63 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { ConfigError } from "../../errors/index.ts";
 import type { DrawingAnswer, DrawingTask } from "./drawing-worker.ts";
-import { decodeHeader, decodeImage, type RasterHeader, type RasterShape } from "./raster.ts";
+import { decodeHeader, decodeImage, formats, type RasterHeader, type RasterShape } from "./raster.ts";
 
 /** The header of a file, or of its bytes; what is no image, or too large a one, throws. */
 export async function readHeader(input: string | Uint8Array): Promise<RasterHeader> {
-  return hasPixels(input) ? decodeHeader(input) : (ask({ input }) as Promise<RasterHeader>);
+  return kindOf(input) === "pixels" ? decodeHeader(input) : (ask({ input }) as Promise<RasterHeader>);
 }
 
 /** An image in its frame, as `decodeImage` has it. */
 export async function readImage(input: string | Uint8Array, shape: RasterShape): Promise<Uint8Array | Float32Array> {
-  return hasPixels(input) ? decodeImage(input, shape) : (ask({ input, shape }) as Promise<Uint8Array | Float32Array>);
+  return kindOf(input) === "pixels"
+    ? decodeImage(input, shape)
+    : (ask({ input, shape }) as Promise<Uint8Array | Float32Array>);
 }
 
 /** How files of pixels begin: PNG, JPEG, WebP, GIF, TIFF in either byte order. */
 const beginnings = ["\x89PNG", "\xff\xd8", "RIFF", "GIF8", "II", "MM"];
+/** Within so many bytes a drawing has its first tag. */
+const firstBytes = 1024;
 
-function hasPixels(input: string | Uint8Array): boolean {
-  const head = Buffer.alloc(4);
-  if (typeof input === "string") {
-    const file = openSync(input, "r");
-    try {
-      readSync(file, head, 0, 4, 0);
-    } finally {
-      closeSync(file);
-    }
-  } else head.set(input.subarray(0, 4));
+function kindOf(input: string | Uint8Array): "pixels" | "drawing" {
+  const head = typeof input === "string" ? headOf(input) : Buffer.from(input.subarray(0, firstBytes));
   const text = head.toString("latin1");
-  return beginnings.some((beginning) => text.startsWith(beginning));
+  if (beginnings.some((beginning) => text.startsWith(beginning))) return "pixels";
+  if (text.includes("<")) return "drawing";
+  throw new ConfigError(head.length === 0 ? "it is empty" : `it is none of ${formats.join(", ")}`);
+}
+
+function headOf(path: string): Buffer {
+  const head = Buffer.alloc(firstBytes);
+  const file = openSync(path, "r");
+  try {
+    return head.subarray(0, readSync(file, head, 0, firstBytes, 0));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** No drawing is worth more. */
-const patienceSeconds = 60;
+const patienceSeconds = 30;
+/** A process may end for other reasons than its drawing. */
+const attempts = 2;
 const mostProcesses = Math.min(4, availableParallelism());
 
 const idle: ChildProcess[] = [];
 const waiting: (() => void)[] = [];
 let busy = 0;
 
-/** Gives a task to a process that has none, one at a time to each. A process that dies of it is replaced. */
+/** Gives a task to a process that has none, one at a time to each. Where the process dies, another tries once more. */
 async function ask(task: DrawingTask): Promise<unknown> {
   if (busy < mostProcesses) busy++;
   else await new Promise<void>((resolve) => waiting.push(resolve));
   try {
-    const answer = await answerOf(idle.pop() ?? start(), task);
-    if ("found" in answer) return answer.found;
-    throw new ConfigError(answer.reason);
+    for (let attempt = 1; ; attempt++) {
+      const answer = await answerOf((attempt === 1 && idle.pop()) || start(), task);
+      if ("found" in answer) return answer.found;
+      if (!answer.lost || attempt === attempts) throw new ConfigError(answer.reason);
+    }
   } finally {
     const next = waiting.shift();
     if (next) next();
@@ -76,16 +88,16 @@ function start(): ChildProcess {
   return child;
 }
 
-function answerOf(child: ChildProcess, task: DrawingTask): Promise<DrawingAnswer> {
+function answerOf(child: ChildProcess, task: DrawingTask): Promise<DrawingAnswer & { readonly lost?: boolean }> {
   return new Promise((resolve) => {
-    const done = (answer: DrawingAnswer) => {
+    const done = (answer: DrawingAnswer & { readonly lost?: boolean }) => {
       clearTimeout(timer);
       child.off("message", answered).off("exit", crashed).off("error", failed);
       resolve(answer);
     };
     const lost = (reason: string) => {
       child.kill("SIGKILL");
-      done({ reason });
+      done({ reason, lost: true });
     };
     const answered = (answer: unknown) => {
       idle.push(child);

@@ -9,7 +9,7 @@ import { type Crop, type Filter, framedIn, type Planes } from "./framing.ts";
 export const extensions = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".svg"] as const;
 
 /** What those files really contain must be one of these, whatever their names say. */
-const formats: readonly string[] = ["png", "jpeg", "webp", "gif", "tiff", "svg"];
+export const formats: readonly string[] = ["png", "jpeg", "webp", "gif", "tiff", "svg"];
 /** Some 100 megapixels: above the cameras of today, below what would exhaust memory. */
 const limitInputPixels = 1e8;
 const secondsPerImage = 60;
