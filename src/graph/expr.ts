@@ -322,11 +322,15 @@ export function concat(parts: readonly Expr[], axis: number): Expr {
 /** Four images [B, C, H, W] as one [B, C, 2H, 2W]: at rows 2i + a and columns 2j + b it shows image 2a + b. */
 export const interleave = (images: readonly Expr[]): Expr => new Expr("interleave", {}, images);
 
-/** Every node the outputs depend on, inputs before users. */
-export function topological(outputs: readonly Expr[]): Expr[] {
+/** Every node the outputs depend on, inputs before users; each node's inputs in the order that `inputsOf` gives. */
+export function topological(
+  outputs: readonly Expr[],
+  inputsOf: (node: Expr) => readonly Expr[] = ({ inputs }) => inputs,
+): Expr[] {
   const order: Expr[] = [];
   const seen = new Set<Expr>();
-  const stack = outputs.map((node) => ({ node, next: 0 })).reverse();
+  const visit = (node: Expr) => ({ node, inputs: inputsOf(node), next: 0 });
+  const stack = outputs.map(visit).reverse();
   while (stack.length > 0) {
     const top = stack[stack.length - 1];
     if (top.next === 0 && seen.has(top.node)) {
@@ -334,9 +338,9 @@ export function topological(outputs: readonly Expr[]): Expr[] {
       continue;
     }
     seen.add(top.node);
-    if (top.next < top.node.inputs.length) {
-      const child = top.node.inputs[top.next++];
-      if (!seen.has(child)) stack.push({ node: child, next: 0 });
+    if (top.next < top.inputs.length) {
+      const child = top.inputs[top.next++];
+      if (!seen.has(child)) stack.push(visit(child));
     } else {
       order.push(top.node);
       stack.pop();

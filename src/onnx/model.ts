@@ -31,7 +31,7 @@ export function toOnnx(
   const layouts = new Layouts(emit);
   const names = Object.keys(outputs);
   const roots = simplify(Object.values(outputs));
-  const order = topological(roots);
+  const order = schedule(roots);
   const fused = fuseSums(layouts, order, roots);
   const absorbed = new Set<Expr>([...fused.values()].flatMap(({ absorbs }) => absorbs));
   const taken = new Set<string>(names);
@@ -47,6 +47,20 @@ export function toOnnx(
   }
   for (const [i, root] of roots.entries()) emit.output(names[i], layouts.plain(root), root.shape, root.dtype);
   return emit.finish(metadata);
+}
+
+/**
+ * The order in which nodes are emitted, and which ONNX Runtime follows: of vectors that are joined, such as the gradients
+ * of all parameters, the ones that need least come first. So the gradient of a layer's filters is taken as soon as that
+ * of its output is there, and not when all of these have been kept to the end.
+ */
+function schedule(roots: readonly Expr[]): Expr[] {
+  const height = new Map<Expr, number>();
+  for (const node of topological(roots))
+    height.set(node, 1 + node.inputs.reduce((most, x) => Math.max(most, height.get(x)!), 0));
+  return topological(roots, ({ op, inputs, shape }) =>
+    op === "concat" && shape.length === 1 ? [...inputs].sort((a, b) => height.get(a)! - height.get(b)!) : inputs,
+  );
 }
 
 function isInput(node: Expr): node is Expr<"input"> & Expr {
