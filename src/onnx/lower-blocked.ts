@@ -54,10 +54,10 @@ function scaled(layouts: Layouts, { terms, shift }: Sum, by: string): Sum {
 const parts = (layouts: Layouts, x: Expr): Sum =>
   layouts.isPending(x) ? layouts.sum(x) : { terms: [{ base: layouts.blocked(x) }] };
 
-/** The value as one scaled and shifted image. */
-function single(layouts: Layouts, x: Expr): Term & { readonly shift?: string } {
+/** The value as one scaled image, with a shift that may be refused. */
+function single(layouts: Layouts, x: Expr, shifted: boolean): Term & { readonly shift?: string } {
   const { terms, shift } = layouts.sum(x);
-  if (terms.length > 1) return { base: layouts.blocked(x) };
+  if (terms.length > 1 || (shift !== undefined && !shifted)) return { base: layouts.blocked(x) };
   return { ...terms[0], ...(shift !== undefined && { shift }) };
 }
 
@@ -92,35 +92,21 @@ function scaling(layouts: Layouts, y: Expr, [a, b]: readonly Expr[], divides: bo
   return { sum: scaled(layouts, layouts.sum(a), by) };
 }
 
-/** Σ over the positions of every channel of every example, [B·C], of a computed image. */
-function imageSums(layouts: Layouts, image: string, shape: Shape): string {
-  const { emit } = layouts;
-  return emit.once(`row sums ${image}`, () => [
-    emit.node("Mul", [rowMeans(layouts, image, shape), emit.floats([shape[2] * shape[3]], [])]),
-  ])[0];
-}
-
-function rowMeans(layouts: Layouts, image: string, [b, c, h, w]: Shape): string {
-  const { emit } = layouts;
-  return emit.once(`row means ${image}`, () => [
-    layouts.view(layouts.node("GlobalAveragePool", [layouts.view(image, [1, b * c, h, w])]), [b * c]),
-  ])[0];
-}
-
 /** The sum over the positions of every channel of every example, [B·C]. */
 function rowSums(layouts: Layouts, x: Expr): string {
   const { emit } = layouts;
-  const { base, scale, shift } = single(layouts, x);
-  const positions = emit.floats([x.shape[2] * x.shape[3]], []);
-  const shifts = shift === undefined ? undefined : emit.node("Mul", [shift, positions]);
-  return total(layouts, product(layouts, scale, imageSums(layouts, base, x.shape)), shifts)!;
+  const [b, c, h, w] = x.shape;
+  const { base, scale, shift } = single(layouts, x, true);
+  const [sum] = emit.once(`row sums ${base}`, () => {
+    const means = layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]);
+    return [emit.node("Mul", [layouts.view(means, [b * c]), emit.floats([h * w], [])])];
+  });
+  const shifts = shift === undefined ? undefined : emit.node("Mul", [shift, emit.floats([h * w], [])]);
+  return total(layouts, product(layouts, scale, sum), shifts)!;
 }
 
-/**
- * Σ a · b over the positions of every channel of every example, [B·C], for computed images: a depthwise convolution of
- * a with filters b.
- */
-function imageDots(layouts: Layouts, a: string, b: string, [batch, c, h, w]: Shape): string {
+/** Σ a · b over the positions of every channel of every example, [B·C]: a depthwise convolution of a with filters b. */
+function rowDots(layouts: Layouts, a: string, b: string, [batch, c, h, w]: Shape): string {
   const rows = batch * c;
   const key = `row dots ${[a, b].sort().join()}`;
   return layouts.emit.once(key, () => {
@@ -130,29 +116,16 @@ function imageDots(layouts: Layouts, a: string, b: string, [batch, c, h, w]: Sha
   })[0];
 }
 
-/** Σ a · b; of what is scaled and shifted, by way of the images' own sums: Σ (A + t) B = Σ A B + t Σ B. */
-function rowDots(layouts: Layouts, x: Expr, y: Expr): string {
-  const [a, b] = [single(layouts, x), single(layouts, y)];
-  const scaledDots = imageDots(layouts, a.base, b.base, x.shape);
-  const dots = product(layouts, product(layouts, a.scale, b.scale), scaledDots)!;
-  const first = a.shift && layouts.emit.node("Mul", [a.shift, rowSums(layouts, y)]);
-  if (b.shift === undefined) return total(layouts, dots, first)!;
-  const sums = product(layouts, a.scale, imageSums(layouts, a.base, x.shape))!;
-  return total(layouts, total(layouts, dots, first), layouts.emit.node("Mul", [b.shift, sums]))!;
-}
-
 /**
- * The image that is normalised and, as vectors [B·C], what is added to centre it and 1/std of each channel's group.
- * Means of groups are products with a matrix of ones on the groups' diagonal blocks. The variance is that of each
- * channel, E[x²] − E[x]², plus that of the channels' means: so only a channel whose own mean is much larger than its
- * standard deviation loses digits, and the image is read twice and never written.
+ * The centred image and, as a vector [B·C], 1/std of each channel's group. Means of groups are products with a matrix of
+ * ones on the groups' diagonal blocks. The variance is that of the centred image, which loses no digits.
  */
 function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["groupNormalize"]) {
   const { emit } = layouts;
   const [b, c, h, w] = x.shape;
-  const found = single(layouts, x);
+  const found = single(layouts, x, true);
   const { base, shift }: Omit<Sum, "terms"> & Term = found.scale === undefined ? found : { base: layouts.blocked(x) };
-  const [added, inverse] = emit.once(`group statistics ${base} ${shift} ${groups} ${eps}`, () => {
+  return emit.once(`group statistics ${base} ${shift} ${groups} ${eps}`, () => {
     const blocks = (value: number) =>
       emit.once(`blocks ${c} ${groups} ${value}`, () => {
         const matrix = new Float32Array(c * c);
@@ -161,19 +134,15 @@ function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["gr
           for (let j = 0; j < c; j++) if (Math.floor(i / size) === Math.floor(j / size)) matrix[i * c + j] = value;
         return [emit.floats(matrix, [c, c])];
       })[0];
-    const square = (value: string) => emit.node("Mul", [value, value]);
-    const ownMeans = rowMeans(layouts, base, x.shape);
-    const means = total(layouts, ownMeans, shift)!;
-    const minusMean = layouts.view(emit.node("MatMul", [layouts.view(means, [b, c]), blocks(-groups / c)]), [b * c]);
-    const squares = emit.node("Mul", [imageDots(layouts, base, base, x.shape), emit.floats([1 / (h * w)], [])]);
-    const within = emit.node("Sub", [squares, square(ownMeans)]);
-    const around = emit.node("Add", [within, square(emit.node("Add", [means, minusMean]))]);
-    const variance = emit.node("Gemm", [layouts.view(around, [b, c]), blocks(groups / c), emit.floats([eps], [1])]);
-    const positive = emit.node("Max", [variance, emit.floats([eps], [])]);
-    const inverse = emit.node("Reciprocal", [emit.node("Sqrt", [positive])]);
-    return [total(layouts, minusMean, shift)!, layouts.view(inverse, [b * c])];
+    const means = layouts.view(layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]), [b * c]);
+    const seen = layouts.view(total(layouts, means, shift)!, [b, c]);
+    const minusMean = layouts.view(emit.node("MatMul", [seen, blocks(-groups / c)]), [b * c]);
+    const centred = layouts.depthwise(base, x.shape, { shift: total(layouts, minusMean, shift)! });
+    const squares = layouts.view(rowDots(layouts, centred, centred, x.shape), [b, c]);
+    const variance = emit.node("Gemm", [squares, blocks(groups / (c * h * w)), emit.floats([eps], [1])]);
+    const inverse = emit.node("Reciprocal", [emit.node("Sqrt", [variance])]);
+    return [centred, layouts.view(inverse, [b * c])];
   });
-  return { base, added, inverse };
 }
 
 const onBlocks = ({ emit }: Layouts, sizes: readonly number[]) => sizes.every((size) => size % emit.block === 0);
@@ -207,7 +176,7 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
   siluSlope: (layouts, slope, _, [x]) => {
     if (!suits(layouts, [x])) return undefined;
     const minus = filledRows(layouts, slope.shape, -1);
-    const { base, scale, shift } = single(layouts, x);
+    const { base, scale, shift } = single(layouts, x, true);
     const s = layouts.depthwise(base, slope.shape, {
       scale: product(layouts, scale, minus)!,
       ...(shift !== undefined && { shift: layouts.emit.node("Neg", [shift]) }),
@@ -225,7 +194,9 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
   },
   rowDot: (layouts, y, { axis }, [a, b]) => {
     if (axis !== 2 || !suits(layouts, [a, b])) return undefined;
-    return { plain: layouts.view(rowDots(layouts, a, b), y.shape) };
+    const [first, second] = [single(layouts, a, false), single(layouts, b, false)];
+    const dots = rowDots(layouts, first.base, second.base, a.shape);
+    return { plain: layouts.view(product(layouts, product(layouts, first.scale, second.scale), dots)!, y.shape) };
   },
   reduceSum: (layouts, y, { axes }, [x]) => {
     const overBatch = axes.join() === "0,2,3";
@@ -238,11 +209,11 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
   },
   groupNormalize: (layouts, _, attrs, [x]) => {
     if (!suits(layouts, [x])) return undefined;
-    const { base, added, inverse } = groupStatistics(layouts, x, attrs);
-    return { sum: { terms: [{ base, scale: inverse }], shift: layouts.emit.node("Mul", [added, inverse]) } };
+    const [base, scale] = groupStatistics(layouts, x, attrs);
+    return { sum: { terms: [{ base, scale }] } };
   },
   groupInverseStd: (layouts, y, attrs, [x]) =>
-    suits(layouts, [x]) ? { plain: layouts.view(groupStatistics(layouts, x, attrs).inverse, y.shape) } : undefined,
+    suits(layouts, [x]) ? { plain: layouts.view(groupStatistics(layouts, x, attrs)[1], y.shape) } : undefined,
   // Whole blocks of channels lie in a row in either layout.
   concat: (layouts, _, { axis }, inputs) =>
     axis === 1 && suits(layouts, inputs)

@@ -146,7 +146,7 @@ test("filters that are known are laid out beforehand, for the gradient of the im
   await agree([y, ...gradients(y, [x], input("dy", y.shape))], feeds);
 });
 
-test("normalisation keeps three digits where means are ten times the deviation, and stays finite where nothing varies", async () => {
+test("normalisation keeps its digits where means are ten times the deviation, and stays finite where nothing varies", async () => {
   const shape = [batch, 32, 16, 16];
   const identity = constant(
     Float64Array.from({ length: 32 * 32 }, (_, i) => (i % 33 === 0 ? 1 : 0)),
@@ -158,7 +158,7 @@ test("normalisation keeps three digits where means are ten times the deviation, 
     x: values(shape, 3).map((v) => offset + scale * v),
     dy: values(shape, 5),
   });
-  await agree([y, ...gradients(y, [x], input("dy", shape))], feeds(10, 1), 5e-4);
+  await agree([y, ...gradients(y, [x], input("dy", shape))], feeds(10, 1));
   const program = await compile({ y }, { threads: 1 });
   const flat = await program.run({ x: feeds(100, 0).x });
   assert.ok(flat["y"].every((v) => Number.isFinite(v)));
