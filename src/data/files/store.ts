@@ -17,6 +17,7 @@ import { dirname } from "node:path";
 import { ConfigError, reasonOf } from "../../errors/index.ts";
 import { elements } from "../dataset.ts";
 import { pixelConventions } from "../pixels.ts";
+import { alignedBytes, isNotDirect, openDirect } from "./direct.ts";
 import type { LoadedDataset, Report } from "./loading.ts";
 
 /** How examples are kept: images as bytes, everything else as numbers. */
@@ -71,8 +72,16 @@ const longestDirectory = 2 ** 28;
 /** Bytes of numbers that are read into memory at once. */
 const mostResident = 2 ** 28;
 
-/** Begins a file beside `path`, under the name `temporary`, which `finish` changes to `path`. */
-export async function createStore(path: string, temporary: string, layout: StoreLayout): Promise<StoreWriter> {
+/**
+ * Begins a file beside `path`, under the name `temporary`, which `finish` changes to `path`. After its first `resident` bytes
+ * of numbers (256 MiB), about as many as are read into memory at once, it is written past the system's cache.
+ */
+export async function createStore(
+  path: string,
+  temporary: string,
+  layout: StoreLayout,
+  resident = mostResident,
+): Promise<StoreWriter> {
   const handle = await open(temporary, "wx");
   const header = new Uint8Array(headerBytes);
   header.set(new TextEncoder().encode(magic));
@@ -80,20 +89,38 @@ export async function createStore(path: string, temporary: string, layout: Store
   const stride = size * elements(layout.shape);
   // One is filled while the other is written.
   let [chunk, other] = [new Uint8Array(chunkBytes), new Uint8Array(chunkBytes)];
+  let direct: FileHandle | undefined;
   let writing: Promise<void> = Promise.resolve();
   let syncing: Promise<void> | undefined;
   const sums: Uint8Array[] = [];
   let [filled, written, done] = [0, 0, false];
+  const write = async (part: Uint8Array, position: number) => {
+    if (direct && part.length === chunkBytes)
+      try {
+        return await writeAll(direct, part, position);
+      } catch (error) {
+        if (!isNotDirect(error)) throw error;
+        await direct.close();
+        direct = undefined;
+      }
+    await writeAll(handle, part, position);
+  };
   const flush = async () => {
     if (filled === 0) return;
     const part = chunk.subarray(0, filled);
+    const position = headerBytes + sums.length * chunkBytes;
     sums.push(createHash("sha256").update(part).digest());
     await writing;
-    writing = writeAll(handle, part);
+    writing = write(part, position);
     // Failures of this and of what follows are heard of where they are awaited.
     writing.catch(() => {});
     [chunk, other] = [other, chunk];
     filled = 0;
+    if (sums.length === Math.ceil(resident / chunkBytes)) {
+      await writing;
+      direct = await openDirect(temporary);
+      if (direct) [chunk, other] = [alignedBytes(chunkBytes), alignedBytes(chunkBytes)];
+    }
     if (sums.length % chunksPerSync === 0 && syncing === undefined) {
       syncing = handle.datasync().then(() => {
         syncing = undefined;
@@ -102,7 +129,7 @@ export async function createStore(path: string, temporary: string, layout: Store
     }
   };
   try {
-    await writeAll(handle, header);
+    await writeAll(handle, header, 0);
   } catch (error) {
     await handle.close();
     await rm(temporary, { force: true });
@@ -135,8 +162,9 @@ export async function createStore(path: string, temporary: string, layout: Store
       for (const part of [...parts, tail.subarray(0, 8)]) hash.update(part);
       tail.set(hash.digest(), 8);
       tail.set(new TextEncoder().encode(endMagic), 40);
-      await writeAll(handle, Buffer.concat([...parts, tail]));
+      await writeAll(handle, Buffer.concat([...parts, tail]), headerBytes + written);
       await handle.sync();
+      await direct?.close();
       await handle.close();
       await rename(temporary, path);
       done = true;
@@ -146,7 +174,7 @@ export async function createStore(path: string, temporary: string, layout: Store
       if (done) return;
       done = true;
       await Promise.allSettled([writing, syncing]);
-      await handle.close().catch(() => undefined);
+      for (const open of [handle, direct]) await open?.close().catch(() => undefined);
       await rm(temporary, { force: true });
     },
   };
@@ -326,8 +354,9 @@ function fill({ descriptor }: OpenDescriptor, path: string, position: number, by
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; )
+    at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
 }
 
 /** Makes a rename last through a power failure, where the system can. */

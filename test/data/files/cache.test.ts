@@ -75,6 +75,23 @@ test("numbers of any shape, and more than a part's worth of them, come back as t
   assert.throws(() => example(damaged.dataset, size - 2), refused(/part 2 of 2 has changed/));
 });
 
+test("written past the system's cache a file is the same", async () => {
+  const folder = folderOf();
+  const part = new Uint8Array(3 * 2 ** 20);
+  const written = ["through", "past"].map(async (name) => {
+    const path = join(folder, name);
+    const layout = { type: "uint8", shape: [part.length] } as const;
+    const writer = await createStore(path, `${path}.part`, layout, ...(name === "past" ? [1] : []));
+    for (let i = 0; i < 9; i++) await writer.append(part.map((_, k) => (k * (i + 1)) % 251));
+    await writer.finish({ name: "x", fingerprint: "f", report });
+    return readFileSync(path);
+  });
+  const [through, past] = await Promise.all(written);
+  assert.ok(through.equals(past));
+  assert.ok(through.length > 6 * 2 ** 22);
+  assert.deepEqual(readdirSync(folder).sort(), ["past", "through"]);
+});
+
 test("images are kept as bytes where that loses nothing", async () => {
   const folder = folderOf();
   const bytes = imagesFromBytes({
