@@ -7,9 +7,10 @@ import { preset, type Recipe, resolveRecipe } from "../recipe/index.ts";
 import { RunFolder, writeSheet } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { command, type Terminal } from "./command.ts";
-import { carryOut, phasesOf, planOf, savePlan } from "./distill.ts";
+import { carryOut, planOf, savePlan } from "./distill-plan.ts";
 import { drawRun } from "./drawing.ts";
 import { descriptionOf, loadData } from "./recipes.ts";
+import { phasesOf } from "./students.ts";
 import { amount, duration } from "./terminal.ts";
 import { follow, runFlags } from "./train.ts";
 
@@ -34,8 +35,8 @@ export const quickstart = command({
     ...runFlags,
   },
   async run(_, { minutes, distill: steps, out, threads, device, checkpointEvery }, terminal) {
-    if (steps !== undefined && !students.includes(steps))
-      throw new ConfigError(`quickstart: --distill must be one of ${students.join(", ")}; got ${steps}.`);
+    if (steps !== undefined && !isStudent(steps))
+      throw new ConfigError(`quickstart: --distill must be one of ${Object.keys(students).join(", ")}; got ${steps}.`);
     const started = performance.now();
     const compileOptions = { threads, device: device as Device };
     const found = place(out);
@@ -90,37 +91,42 @@ export const quickstart = command({
 
 const sheetOf = ({ path }: RunFolder) => join(path, "samples", "digits.png");
 
-/** Steps that halving 64 comes to. */
-const students: readonly number[] = [32, 16, 8, 4, 2, 1];
+/**
+ * The students on the way from 64 steps to the number asked for. Four steps in one where they divide, and more in the last
+ * phases, whose teachers have few: the mistakes of fewer teachers add up, in less time.
+ */
+const students = {
+  32: [32],
+  16: [16],
+  8: [32, 8],
+  4: [16, 4],
+  2: [32, 8, 2],
+  1: [16, 4, 1],
+} as const satisfies Readonly<Record<number, readonly number[]>>;
 /** Shares of the images seen in training that a phase sees: the last, whose student stays, the most. */
-const phaseShare = { 2: 1 / 16, 4: 1 / 10 } as const;
-const lastShare = 1 / 5;
+const [phaseShare, lastShare] = [1 / 10, 1 / 5];
+
+const isStudent = (steps: number): steps is keyof typeof students => Object.hasOwn(students, steps);
 
 /** Distils the run from 64 steps to so many, in a folder beside it. */
 async function distilled(
   folder: RunFolder,
-  to: number,
+  last: keyof typeof students,
   options: Parameters<typeof carryOut>[2],
   terminal: Terminal,
 ): Promise<void> {
   const { recipe, data } = folder.describe();
-  const images = folder.imagesSeen();
-  const halvings = Math.round(Math.log2(64 / to));
-  // Four steps in one where they divide: mistakes of fewer teachers add up, in less time.
-  const factor = halvings % 2 === 0 ? 4 : 2;
-  const count = factor === 4 ? halvings / 2 : halvings;
-  const shares = Array.from({ length: count }, (_, i) => (i === count - 1 ? lastShare : phaseShare[factor]));
-  const duration = shares.map((share) => Math.ceil(images * share)).join(",");
+  const to = students[last];
+  const images = to.map((steps) => Math.ceil(folder.imagesSeen() * (steps === last ? lastShare : phaseShare)));
   const request = {
     to,
-    factor,
     grid: "cosine",
     guidance: 1.5,
-    duration,
+    duration: images.join(","),
     learningRate: 1e-3,
     loss: "trunc-snr",
   } as const;
-  const phases = await phasesOf(recipe, data, request, options, terminal);
+  const phases = await phasesOf(request, { teacher: recipe, facts: data, compile: options, terminal });
   const path = `${folder.path}-distilled`;
   const plan = planOf(folder.path, phases);
   savePlan(path, plan);

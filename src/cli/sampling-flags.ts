@@ -104,7 +104,7 @@ function assignment(text: string): readonly [string, number | string] {
 
 function gridOf(recipe: Recipe, { grid, steps, rho, sigmaMin, sigmaMax }: SamplingFlags): Sampling["grid"] {
   const own = recipe.sampling.grid;
-  const chosen = grid === undefined ? own : namedOrRead(recipe, grid, steps);
+  const chosen = grid === undefined ? own : namedGrid(recipe, grid, steps);
   const changes = {
     ...(rho !== undefined && { rho }),
     ...(sigmaMin !== undefined && { sigmaMin }),
@@ -125,7 +125,8 @@ function gridOf(recipe: Recipe, { grid, steps, rho, sigmaMin, sigmaMax }: Sampli
   return { ...chosen, ...changes } as Sampling["grid"];
 }
 
-function namedOrRead(recipe: Recipe, grid: string, steps: number | undefined): Sampling["grid"] {
+/** A grid by its name, or the levels for so many steps in a file. Throws ConfigError. */
+export function namedGrid(recipe: Recipe, grid: string, steps: number | undefined): Sampling["grid"] {
   if (Object.hasOwn(grids, grid)) return grids[grid](recipe, recipe.sampling.grid);
   if (!existsSync(grid)) throw unknownName("--grid", grid, [...Object.keys(grids), "a file"]);
   const { sigmas, factors } = readGridFile(grid, steps);

@@ -45,7 +45,7 @@ export function studentRecipe(teacher: Recipe, facts: DataFacts, options: Studen
     );
   if (!(steps >= 1 && levels.length % steps === 0 && levels.length > steps))
     throw new ConfigError(
-      `distill: the teacher's ${levels.length} steps do not divide into ${steps} (more, a multiple).`,
+      `distill: --to: ${levels.length} steps of a teacher do not divide into ${steps} of its student (fewer, by a whole factor).`,
     );
   const every = levels.length / steps;
   const own = levels.filter((_, i) => (i + 1) % every === 0);

@@ -20,7 +20,7 @@ before(async () => {
     "--from",
     "8",
     "--to",
-    "2",
+    "4,2",
     "--duration",
     "160,320",
     "--out",
@@ -58,6 +58,26 @@ test("goes on where it stopped, to the same parameters", async () => {
   assert.equal(code, 0, stderr);
   const weights = (path: string) => readFileSync(RunFolder.open(join(path, "steps-2")).checkpointPath(20));
   assert.ok(weights(again).equals(weights(out)));
+});
+
+test("goes any whole factor from phase to phase, the last one longer", async () => {
+  const { code, stdout, stderr } = await inProcess([
+    ...["distill", teacher, "--from", "24", "--to", "12,3,1", "--duration", "160,320", "--dry-run", "--json"],
+    ...["--out", join(folder, "never")],
+  ]);
+  assert.equal(code, 0, stderr);
+  const phases = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    phases.map(({ sampling, training }) => [sampling.steps, training.target.levels.length, training.images]),
+    [
+      [12, 24, 160],
+      [3, 12, 320],
+      [1, 3, 320],
+    ],
+  );
 });
 
 test("a distilled run is a teacher for fewer steps yet", async () => {
@@ -131,7 +151,12 @@ test("a consistency model learns from the data alone, by the fields that the doc
 test("mistakes are told before anything is made", async () => {
   const free = join(folder, "free");
   for (const [args, message] of [
-    [[teacher, "--from", "12", "--to", "4"], /--to 4 is not reached from 12/],
+    [[teacher, "--from", "12", "--to", "6,4"], /--to: 6 steps of a teacher do not divide into 4/],
+    [[teacher, "--from", "8", "--to", "4,4"], /--to: 4 steps of a teacher do not divide into 4/],
+    [[teacher, "--to", "16,,4"], /--to: must be whole numbers/],
+    [[teacher, "--to", "16,4.5"], /--to: must be whole numbers/],
+    [[teacher, "--to", "0"], /--to: must be whole numbers/],
+    [[teacher, "--method", "consistency", "--to", "4,2"], /a list is of progressive/],
     [[teacher, "--guidance", "2"], /without labels/],
     [[teacher, "--guidance", "1..4"], /without labels/],
     [[teacher, "--guidance", "2..4"], /a range that holds 1/],
@@ -142,6 +167,8 @@ test("mistakes are told before anything is made", async () => {
     [[teacher, "--loss", "l2"], /is a consistency model's/],
     [[], /needs a RUN/],
     [["--resume"], /no distillation/],
+    [["--resume", "--to", "4"], /leave --to out/],
+    [["--resume", teacher], /leave .*teacher out/],
   ] as const) {
     const { code, stderr } = await inProcess(["distill", ...args, "--out", free]);
     assert.equal(code, 2, stderr);
