@@ -1,12 +1,12 @@
 /**
- * Few-step students against their teacher's solvers: halves a run from 64 steps to 1 with three seeds, and teaches others four
- * steps from 16 at once; measures each student, and the teacher under DDIM, Heun and DPM-Solver++ at as many evaluations of D. At
- * four it measures again with more samples, students and the best solvers from the same starts, and prints the differences in
- * pairs. Prints a table in Markdown and writes it with a plot and JSON. What is there already is not done again, so it can be
- * stopped.
+ * Few-step students against their teacher's solvers. Distils a run from 64 steps with three seeds: to 16, 4 and 1, each student
+ * the next one's teacher, and from the same 16 to 8 and 2. Measures every student, and the teacher under DDIM, Heun and
+ * DPM-Solver++ at as many evaluations of D, on Karras' levels and on the students' own. At four it measures again with more
+ * samples, students and solvers from the same starts, and takes the differences in pairs. Prints a table in Markdown and writes it
+ * with a plot and JSON. What is there already is not done again, so it can be stopped.
  *
- *   node dist/experiments/few-step-table.js TEACHER OUT [--n 512] [--pairs 2000] [--guidance 1.5] [--budgets 1,2,4,8,16]
- *        [--duration 1536,1536,2k,3k,4k,4k] [--direct 7k] [--consistency 5k|0] [--save DIR]
+ *   node dist/experiments/few-step-table.js TEACHER OUT [--n 512] [--pairs 2000] [--guidance 1.5] [--duration 6k,24k,8k]
+ *        [--consistency 5k|0] [--save DIR]
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,31 +22,17 @@ const { positionals, values } = parseArgs({
   options: {
     n: { type: "string", default: "512" },
     pairs: { type: "string", default: "2000" },
-    duration: { type: "string", default: "1536,1536,2k,3k,4k,4k" },
-    direct: { type: "string", default: "7k" },
-    consistency: { type: "string", default: "5k" },
     guidance: { type: "string", default: "1.5" },
-    budgets: { type: "string", default: "1,2,4,8,16" },
+    duration: { type: "string", default: "6k,24k,8k" },
+    consistency: { type: "string", default: "0" },
     save: { type: "string" },
   },
 });
 const [teacher, out] = positionals;
-const { n, pairs, duration, guidance } = values;
+const { n, pairs, guidance, duration, consistency } = values;
 const save = values.save ?? out;
-const budgets = values.budgets.split(",").map(Number);
 const seeds = [0, 1, 2];
-
-interface Cell {
-  readonly nfe: number;
-  readonly what: string;
-  /** Calls of the network for a sample: guidance makes two of each. */
-  readonly calls: number;
-  readonly metrics: Readonly<Record<string, Repetitions>>;
-}
-
-const cacheFile = join(out, "cells.json");
 mkdirSync(out, { recursive: true });
-const cells: Record<string, Cell> = existsSync(cacheFile) ? JSON.parse(readFileSync(cacheFile, "utf8")) : {};
 
 async function command(...args: string[]): Promise<unknown[]> {
   let text = "";
@@ -58,150 +44,194 @@ async function command(...args: string[]): Promise<unknown[]> {
   return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
 }
 
-/** fd and class accuracy of a run, one value a seed. */
-async function judged(run: string, samples: string, ...flags: string[]): Promise<Record<string, readonly number[]>> {
-  const shared = ["--seeds", String(seeds.length), "--metrics", "fd,kid,accuracy", "--batch", "64"];
-  const args = ["eval", run, "--n", samples, ...shared, ...flags];
-  const evaluation = (await command(...args)).at(-1) as Evaluation;
-  return Object.fromEntries(evaluation.measurements.map(({ name, values: each }) => [name, each]));
-}
+// Students.
 
-async function cell(
-  key: string,
-  make: () => Promise<Omit<Cell, "metrics"> & { readonly each: Record<string, readonly number[]> }>,
-) {
-  if (!cells[key]) {
-    const { each, ...what } = await make();
-    const metrics = Object.fromEntries(Object.entries(each).map(([name, found]) => [name, repetitions(found)]));
-    cells[key] = { ...what, metrics };
-    writeFileSync(cacheFile, JSON.stringify(cells, null, 2));
-  }
-  const { what, nfe, metrics } = cells[key];
-  process.stderr.write(`${what}, NFE ${nfe}: ${text(metrics["fd"])}\n`);
-}
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-const studentPath = (seed: number, steps: number) => join(out, `s${seed}`, `steps-${steps}`);
-/** Four of the teacher's steps in one, straight from the guided teacher. */
-const directPath = (seed: number) => join(out, `d${seed}`, "steps-4");
-const consistencyPath = (seed: number) => join(out, `c${seed}`, "consistency");
-
-async function taught(run: string, ...flags: string[]) {
-  if (existsSync(run) && RunFolder.open(run).isComplete()) return;
-  const folder = join(run, "..");
-  const begun = existsSync(join(folder, "distill.json"));
-  await command("distill", ...(begun ? ["--resume"] : [teacher, "--guidance", guidance, ...flags]), "--out", folder);
-}
-
-for (const seed of seeds) {
-  await taught(studentPath(seed, 1), "--from", "64", "--to", "1", "--duration", duration, "--seed", `${seed}`);
-  const direct = ["--from", "16", "--to", "4", "--factor", "4", "--duration", values.direct, "--learning-rate", "1e-3"];
-  await taught(directPath(seed), ...direct, "--seed", `${seed}`);
-}
-
-/** Means over sets of samples, a number for each student. */
-async function judgedStudents(path: (seed: number) => string, ...flags: string[]) {
-  const found: Record<string, readonly number[]>[] = [];
-  for (const seed of seeds) found.push(await judged(path(seed), n, ...flags));
-  return Object.fromEntries(Object.keys(found[0]).map((name) => [name, found.map((one) => mean(one[name]))]));
-}
-
+/** Every phase after the first two is as long as the third. */
+const lastDuration = duration.split(",").at(-1) ?? duration;
 const weight = ["--guidance", guidance];
-/** The levels of a student, as a file for the teacher's solvers. */
-function levelsFile(nfe: number): string {
-  const file = join(out, `levels-${nfe}.json`);
-  const own = studentLevels(RunFolder.open(studentPath(0, nfe)).describe().recipe);
+/** A folder of students: its own teacher, how they are made, and the last one's run, which tells that it is complete. */
+const chains = {
+  main: (seed: number) => ({
+    folder: join(out, `seed-${seed}`),
+    last: "steps-1",
+    args: [teacher, "--from", "64", "--to", "16,4,1", ...weight, "--duration", duration, "--learning-rate", "1e-3"],
+  }),
+  between: (seed: number) => ({
+    folder: join(out, `seed-${seed}-between`),
+    last: "steps-2",
+    args: [studentPath(16, seed), "--to", "8,2", "--duration", lastDuration, "--learning-rate", "1e-3"],
+  }),
+  consistency: (seed: number) => ({
+    folder: join(out, `seed-${seed}-consistency`),
+    last: "consistency",
+    args: [
+      ...[teacher, "--method", "consistency", "--loss", "pseudo-huber", ...weight],
+      ...["--duration", consistency, "--learning-rate", "5e-4"],
+    ],
+  }),
+} as const;
+
+function studentPath(steps: number, seed: number): string {
+  const { folder } = chains[steps === 8 || steps === 2 ? "between" : "main"](seed);
+  return join(folder, `steps-${steps}`);
+}
+
+async function teach(chain: keyof typeof chains) {
+  for (const seed of seeds) {
+    const { folder, last, args } = chains[chain](seed);
+    if (RunFolder.exists(join(folder, last)) && RunFolder.open(join(folder, last)).isComplete()) continue;
+    const begun = existsSync(join(folder, "distill.json"));
+    await command("distill", ...(begun ? ["--resume"] : [...args, "--seed", `${seed}`]), "--out", folder);
+  }
+}
+
+/** The noise levels of students, as a file for the teacher's solvers. */
+function levelsFile(steps: number): string {
+  const file = join(out, `levels-${steps}.json`);
+  const own = studentLevels(RunFolder.open(studentPath(steps, 0)).describe().recipe);
   writeFileSync(file, JSON.stringify(own?.toReversed()));
   return file;
 }
 
-/** Differences from a solver of the teacher's, from the same starts: of each student, and of each set of samples. */
-async function differences(nfe: number, sampler: string): Promise<string[]> {
-  const theirs = await judged(
-    teacher,
-    pairs,
-    "--sampler",
-    sampler,
-    "--grid",
-    join(out, `levels-${nfe}.json`),
-    ...weight,
-  );
-  const own: Record<string, readonly number[]>[] = [];
-  for (const seed of seeds) own.push(await judged(directPath(seed), pairs));
-  const wider = (a: Repetitions, b: Repetitions) => (a.high - a.low > b.high - b.low ? a : b);
-  return ["fd", "kid"].map((name) => {
-    const less = own.map((student) => student[name].map((value, j) => value - theirs[name][j]));
-    const ofStudents = repetitions(less.map(mean));
-    const ofSamples = repetitions(seeds.map((_, j) => mean(less.map((student) => student[j]))));
-    const students = mean(own.map((student) => mean(student[name])));
-    const digits = name === "kid" ? 4 : 2;
-    const levels = `${students.toFixed(digits)} against ${mean(theirs[name]).toFixed(digits)}`;
-    return `NFE ${nfe}, ${name}, students against ${sampler} on the same levels: ${text(wider(ofStudents, ofSamples), digits)} (${levels})`;
-  });
+// Measurements: metrics by name, one value for each set of samples.
+
+type Measured = Readonly<Record<string, readonly number[]>>;
+const cacheFile = join(out, "measured.json");
+const cache: Record<string, Measured> = existsSync(cacheFile) ? JSON.parse(readFileSync(cacheFile, "utf8")) : {};
+
+async function measured(run: string, samples: string, ...flags: string[]): Promise<Measured> {
+  const args = [run, "--n", samples, ...flags];
+  const key = args.join(" ");
+  if (!cache[key]) {
+    const shared = ["--seeds", String(seeds.length), "--metrics", "fd,kid,accuracy", "--batch", "64"];
+    const evaluation = (await command("eval", ...args, ...shared)).at(-1) as Evaluation;
+    cache[key] = Object.fromEntries(evaluation.measurements.map(({ name, values: each }) => [name, each]));
+    writeFileSync(cacheFile, JSON.stringify(cache, null, 2));
+    process.stderr.write(`${key}: ${text(repetitions(cache[key]["fd"]))}\n`);
+  }
+  return cache[key];
 }
 
-const compared: string[] = [];
-if (Number(pairs) > 0) for (const sampler of ["dpm++2m", "ddim"]) compared.push(...(await differences(4, sampler)));
-
-for (const steps of budgets) {
-  await cell(`student ${steps}`, async () => {
-    const each = await judgedStudents((seed) => studentPath(seed, steps));
-    return { nfe: steps, calls: steps, what: "student, DDIM", each };
-  });
-  if (steps === 4)
-    await cell("direct 4", async () => {
-      const each = await judgedStudents(directPath);
-      return { nfe: steps, calls: steps, what: "student, DDIM, four steps in one", each };
-    });
-}
-
-for (const nfe of budgets) {
-  const levels = levelsFile(nfe);
-  const half = Math.max(1, nfe / 2);
-  const halved = levelsFile(half);
-  const solvers = [
-    { name: "DDIM", sampler: "ddim", steps: nfe, evaluations: nfe, file: levels },
-    ...(nfe > 1 ? [{ name: "DPM-Solver++(2M)", sampler: "dpm++2m", steps: nfe, evaluations: nfe, file: levels }] : []),
-    ...(nfe > 2 ? [{ name: "Heun", sampler: "heun", steps: half, evaluations: nfe - 1, file: halved }] : []),
-  ];
-  for (const { name, sampler, steps, evaluations, file } of solvers)
-    for (const grid of nfe === 1 ? ["karras"] : ["karras", "cosine"])
-      await cell(`${sampler} ${steps} ${grid}`, async () => {
-        const at = grid === "karras" ? ["--grid", "karras", "--steps", String(steps)] : ["--grid", file];
-        const each = await judged(teacher, n, "--sampler", sampler, ...at, ...weight);
-        return { nfe: evaluations, calls: 2 * evaluations, what: `teacher, ${name}, ${grid} levels`, each };
-      });
-}
+const mean = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
 
 function text({ mean, high }: Repetitions, digits = 2): string {
   return `${mean.toFixed(digits)} ± ${(high - mean).toFixed(digits)}`;
 }
 
-if (values.consistency !== "0") {
-  for (const seed of seeds) {
-    const flags = ["--method", "consistency", "--loss", "pseudo-huber", "--learning-rate", "5e-4"];
-    await taught(consistencyPath(seed), ...flags, "--duration", values.consistency, "--seed", `${seed}`);
-  }
-  for (const steps of budgets.filter((steps) => steps <= 4))
-    await cell(`consistency ${steps}`, async () => {
-      const each = await judgedStudents(consistencyPath, "--steps", `${steps}`);
-      return { nfe: steps, calls: steps, what: "student, consistency", each };
-    });
+/** Means over sets of samples, a number for each student. */
+async function measuredStudents(path: (seed: number) => string, ...flags: string[]): Promise<Measured> {
+  const found: Measured[] = [];
+  for (const seed of seeds) found.push(await measured(path(seed), n, ...flags));
+  return Object.fromEntries(Object.keys(found[0]).map((name) => [name, found.map((one) => mean(one[name]))]));
 }
 
-const all = Object.values(cells).sort((a, b) => a.nfe - b.nfe || a.metrics["fd"].mean - b.metrics["fd"].mean);
+/** A solver of the teacher's. */
+interface Solver {
+  readonly what: string;
+  readonly evaluations: number;
+  readonly flags: readonly string[];
+}
+
+/** Those that evaluate D so many times, or once less: Heun, whose last step is Euler's. On one step all are the same. */
+function solversAt(nfe: number): Solver[] {
+  const half = nfe / 2;
+  const solvers = [
+    { name: "DDIM", sampler: "ddim", steps: nfe, evaluations: nfe },
+    ...(nfe > 1 ? [{ name: "DPM-Solver++(2M)", sampler: "dpm++2m", steps: nfe, evaluations: nfe }] : []),
+    ...(nfe > 2 ? [{ name: "Heun", sampler: "heun", steps: half, evaluations: nfe - 1 }] : []),
+  ];
+  return solvers.flatMap(({ name, sampler, steps, evaluations }) => {
+    const on = (levels: string, grid: readonly string[]) => ({
+      what: `teacher, ${name}, ${levels} levels`,
+      evaluations,
+      flags: ["--sampler", sampler, ...grid, ...weight],
+    });
+    const karras = on("karras", ["--grid", "karras", "--steps", `${steps}`]);
+    return nfe === 1 ? [karras] : [karras, on("cosine", ["--grid", levelsFile(steps)])];
+  });
+}
+
+// Four steps in pairs.
+
+/** A student's metric less a solver's, from the same starts. */
+interface Compared {
+  readonly nfe: number;
+  readonly what: string;
+  readonly metric: string;
+  readonly students: number;
+  readonly teacher: number;
+  /** Over students or over sets of samples, whichever varies more. */
+  readonly difference: Repetitions;
+}
+
+async function comparedAt(nfe: number): Promise<Compared[]> {
+  const own: Measured[] = [];
+  for (const seed of seeds) own.push(await measured(studentPath(nfe, seed), pairs));
+  const compared: Compared[] = [];
+  for (const { what, flags } of solversAt(nfe).filter(({ evaluations }) => evaluations === nfe)) {
+    const theirs = await measured(teacher, pairs, ...flags);
+    for (const metric of ["fd", "kid"]) {
+      const less = own.map((student) => student[metric].map((value, set) => value - theirs[metric][set]));
+      const ofStudents = repetitions(less.map(mean));
+      const ofSets = repetitions(seeds.map((_, set) => mean(less.map((student) => student[set]))));
+      const difference = ofStudents.high - ofStudents.low > ofSets.high - ofSets.low ? ofStudents : ofSets;
+      const students = mean(own.map((student) => mean(student[metric])));
+      compared.push({ nfe, what, metric, students, teacher: mean(theirs[metric]), difference });
+    }
+  }
+  return compared.sort((a, b) => a.metric.localeCompare(b.metric) || a.teacher - b.teacher);
+}
+
+// The table.
+
+interface Cell {
+  readonly nfe: number;
+  readonly what: string;
+  /** Calls of the network for a sample: guidance makes two of each. */
+  readonly calls: number;
+  readonly metrics: Readonly<Record<string, Repetitions>>;
+}
+
+const cells: Cell[] = [];
+function add(cell: Omit<Cell, "metrics">, found: Measured) {
+  const metrics = Object.entries(found).map(([name, each]) => [name, repetitions(each)]);
+  cells.push({ ...cell, metrics: Object.fromEntries(metrics) });
+}
+
+await teach("main");
+const compared = Number(pairs) > 0 ? await comparedAt(4) : [];
+await teach("between");
+for (const nfe of [16, 8, 4, 2, 1]) {
+  add({ nfe, calls: nfe, what: "student, DDIM" }, await measuredStudents((seed) => studentPath(nfe, seed)));
+  for (const { what, evaluations, flags } of solversAt(nfe))
+    add({ nfe: evaluations, calls: 2 * evaluations, what }, await measured(teacher, n, ...flags));
+}
+if (consistency !== "0") {
+  await teach("consistency");
+  const path = (seed: number) => join(chains.consistency(seed).folder, "consistency");
+  for (const nfe of [4, 2, 1])
+    add({ nfe, calls: nfe, what: "student, consistency" }, await measuredStudents(path, "--steps", `${nfe}`));
+}
+cells.sort((a, b) => a.nfe - b.nfe || a.metrics["fd"].mean - b.metrics["fd"].mean);
+
 const lines = [
-  "| NFE | network calls | what                                    | Fréchet distance | class as asked, % |",
+  "| NFE | network calls | what | Fréchet distance | class as asked, % |",
   "| --: | --: | --- | --- | --- |",
-  ...all.map(({ nfe, calls, what, metrics }) => {
+  ...cells.map(({ nfe, calls, what, metrics }) => {
     const { mean, high } = metrics["accuracy"];
     return `| ${nfe} | ${calls} | ${what} | ${text(metrics["fd"])} | ${(100 * mean).toFixed(1)} ± ${(100 * (high - mean)).toFixed(1)} |`;
   }),
+  "",
+  ...(compared.length > 0
+    ? ["| NFE | students less | metric | students | teacher | difference |", "| --: | --- | --- | --: | --: | --- |"]
+    : []),
+  ...compared.map(({ nfe, what, metric, students, teacher, difference }) => {
+    const digits = metric === "kid" ? 4 : 3;
+    return `| ${nfe} | ${what} | ${metric} | ${students.toFixed(digits)} | ${teacher.toFixed(digits)} | ${text(difference, digits)} |`;
+  }),
 ];
-console.log([...lines, "", ...compared].join("\n"));
+console.log(lines.join("\n"));
 
-const names = [...new Set(all.map(({ what }) => what))];
 const plot = linePlot({
   title: "Students and their teacher's solvers",
   xLabel: "log₂ of evaluations (NFE)",
@@ -209,8 +239,8 @@ const plot = linePlot({
   log: true,
   legend: "outside",
   width: 860,
-  series: names.map((name) => {
-    const own = all.filter(({ what }) => what === name);
+  series: [...new Set(cells.map(({ what }) => what))].map((name) => {
+    const own = cells.filter(({ what }) => what === name);
     return {
       name: name.replace("teacher, ", "").replace(" levels", "").replace("-Solver++(2M)", "++ 2M"),
       x: own.map(({ nfe }) => Math.log2(nfe)),
@@ -220,8 +250,6 @@ const plot = linePlot({
   }),
 });
 writeFileSync(join(save, "few-step-table.svg"), plot);
-writeFileSync(
-  join(save, "few-step-table.json"),
-  `${JSON.stringify({ n: Number(n), seeds, guidance, duration, direct: values.direct, cells: all, pairs: compared }, null, 2)}\n`,
-);
-writeFileSync(join(save, "few-step-table.md"), `${[...lines, "", ...compared].join("\n")}\n`);
+const settings = { n: Number(n), pairs: Number(pairs), seeds, guidance, duration, consistency };
+writeFileSync(join(save, "few-step-table.json"), `${JSON.stringify({ ...settings, cells, compared }, null, 2)}\n`);
+writeFileSync(join(save, "few-step-table.md"), `${lines.join("\n")}\n`);

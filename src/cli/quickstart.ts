@@ -95,7 +95,7 @@ const sheetOf = ({ path }: RunFolder) => join(path, "samples", "digits.png");
  * The students on the way from 64 steps to the number asked for. Four steps in one where they divide, and more in the last
  * phases, whose teachers have few: the mistakes of fewer teachers add up, in less time.
  */
-const students = {
+export const students = {
   32: [32],
   16: [16],
   8: [32, 8],

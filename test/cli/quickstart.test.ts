@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ending } from "../../src/cli/quickstart.ts";
+import { ending, students } from "../../src/cli/quickstart.ts";
 import { lasting, preset } from "../../src/recipe/index.ts";
 
 const recipe = preset("first-picture");
@@ -26,4 +26,14 @@ test("the preset's learning rate falls over the last part of training, however l
   const { decay } = lasting(recipe, 123_000).training.learningRate;
   assert.ok(decay?.type === "linear" || decay?.type === "cosine");
   assert.equal(decay.to, 123_000);
+});
+
+test("every way to fewer steps leads there from 64, each student of a whole number of its teacher's steps", () => {
+  for (const [asked, to] of Object.entries(students)) {
+    assert.equal(to.at(-1), Number(asked));
+    for (const [i, steps] of to.entries()) {
+      const before: number = i === 0 ? 64 : to[i - 1];
+      assert.ok(steps < before && before % steps === 0, `${before} → ${steps}`);
+    }
+  }
 });
