@@ -64,7 +64,7 @@ export const distill = command({
     loss: {
       type: "choice",
       choices: [...studentLosses, ...consistencyMetrics],
-      help: "trunc-snr (the default) or snr-plus-one; of a consistency model l2 (the default) or pseudo-huber",
+      help: "trunc-snr (the default) or snr-plus-one; of a consistency model l2 (the default), pseudo-huber or features (of labelled images)",
     },
     batch: { type: "integer", min: 1, help: "Samples in one update; the teacher's if left out" },
     seed: { type: "integer", min: 0, help: "Of everything random; the teacher's if left out" },

@@ -1,6 +1,7 @@
 /** `ornstein train`: from a recipe to a run folder. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { cacheFolder } from "../data/files/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { expenseOf, objectiveOf, type Recipe, samplingPlan } from "../recipe/index.ts";
@@ -176,8 +177,14 @@ async function show(
   const aim = part ?? `of ${amount(recipe.training.images)} images`;
   for (const warning of objectiveOf(recipe).warnings) terminal.say(`Note: ${warning}`);
   let imagesPerSecond = Number.NaN;
-  for await (const event of trainRun(folder, dataset, options)) {
+  for await (const event of trainRun(folder, dataset, { cache: cacheFolder(), ...options })) {
     terminal.record(event);
+    if (event.type === "features") {
+      const { step, steps, loss } = event;
+      const share = `${bar(step / steps)} ${((100 * step) / steps).toFixed(0).padStart(3)}%`;
+      terminal.progress(`${share}  training the classifier that the loss looks through, loss ${loss.toFixed(3)}`);
+      continue;
+    }
     if (event.type === "ready") {
       const from = event.step === 0 ? "" : `, continuing at step ${event.step}`;
       terminal.say(

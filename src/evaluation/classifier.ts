@@ -5,21 +5,12 @@
 import { batches, type Dataset, elements, subset } from "../data/index.ts";
 import { constant, type Expr, gradients, input } from "../graph/index.ts";
 import { addFeatures, featureStatistics } from "../metrics/index.ts";
-import {
-  bake,
-  conv,
-  createScope,
-  flatGradient,
-  flatten,
-  initialize,
-  linear,
-  norm,
-  parameterCount,
-} from "../nn/index.ts";
+import { bake, flatGradient, flatten, initialize, parameterCount } from "../nn/index.ts";
 import { onnxMetadata, toOnnx } from "../onnx/index.ts";
 import { stream } from "../random/index.ts";
 import { type CompileOptions, compile, compileStateful } from "../runtime/index.ts";
 import { adam, adamFeeds, adamRates, learningRate } from "../training/index.ts";
+import { classifierNetwork, classifierWidths } from "./classifier-network.ts";
 import { imageShape } from "./examples.ts";
 import type { FeatureSpec } from "./feature-spec.ts";
 import { turn, turns } from "./turns.ts";
@@ -58,6 +49,8 @@ export interface TrainedClassifier extends ClassifierFacts {
   readonly model: Uint8Array<ArrayBuffer>;
   /** Another model, for losses: from "images" and "v", for each image vᵀ times the features' Jacobian, "product". */
   readonly gradient: Uint8Array<ArrayBuffer>;
+  /** The parameters, flat, for losses that have the network inside. */
+  readonly params: Float32Array;
 }
 
 /** Name of the entry in the model's file. */
@@ -65,10 +58,8 @@ const entry = "ornstein.classifier";
 
 const batch = 128;
 const optimizer = { type: "adam", beta2: 0.99 } as const;
-/** Channels of the layers; the last are the features. */
-const widths = [32, 48, 96, 128] as const;
-/** The first layer sees tiles of pixels, so many that about this many tiles make a side. */
-const tilesPerSide = 16;
+/** How many features there are. */
+const dims = classifierWidths[3];
 
 /** Trains the classifier; yields after every update. The same data and seed give the same network. */
 export async function* trainClassifier(
@@ -109,7 +100,7 @@ export async function* trainClassifier(
   }
 
   const seen = input("images", [batch, ...shape]);
-  const network = build(seen, outputs);
+  const network = classifierNetwork(seen, outputs);
   const [raw, logits] = bake([network.features, network.logits], network.parameters, params);
   const { accuracy, mean, scale } = await score({ raw, logits }, test, task, seed, options);
   // About 0, and 1 in size, so that distances mean about the same for all data.
@@ -130,7 +121,7 @@ export async function* trainClassifier(
   const facts: ClassifierFacts = { spec, task, accuracy, tested: test.size };
   const [product] = gradients(features, [seen], input("v", features.shape));
   const metadata = { [entry]: JSON.stringify(facts) };
-  return { ...facts, model: toOnnx(kept, { metadata }), gradient: toOnnx({ product }, { metadata }) };
+  return { ...facts, model: toOnnx(kept, { metadata }), gradient: toOnnx({ product }, { metadata }), params };
 }
 
 /** What the file of a classifier trained here says about it; nothing of other files, or of files cut short. */
@@ -147,37 +138,9 @@ function setAside(dataset: Dataset, seed: number): readonly [Dataset, Dataset] {
   return [subset(dataset, order.subarray(count).sort()), subset(dataset, order.subarray(0, count).sort())];
 }
 
-/** Features [B, 128] and logits [B, outputs] of images [B, C, H, W] in [−1, 1]. */
-function build(images: Expr, outputs: number) {
-  const scope = createScope();
-  const layer = (i: number, x: Expr) => {
-    const s = scope.at(`layer${i}`);
-    return norm(s.at("norm"), conv(s.at("conv"), x, { outChannels: widths[i] })).silu();
-  };
-  const side = Math.max(images.shape[2], images.shape[3]);
-  let x = layer(1, layer(0, tiles(images, Math.max(1, Math.round(side / tilesPerSide)))));
-  for (const i of [2, 3]) x = layer(i, padded(x, 2).avgPool(2));
-  const features = linear(scope.at("features"), x.reshape([x.shape[0], -1]), widths[3]).silu();
-  return { features, logits: linear(scope.at("out"), features, outputs), parameters: scope.parameters };
-}
-
-/** Tiles of p × p pixels as channels: [B, C, H, W] → [B, C p², ⌈H/p⌉, ⌈W/p⌉]. */
-function tiles(images: Expr, p: number): Expr {
-  if (p === 1) return images;
-  const [b, c, h, w] = padded(images, p).shape;
-  const cut = padded(images, p).reshape([b, c, h / p, p, w / p, p]);
-  return cut.transpose([0, 1, 3, 5, 2, 4]).reshape([b, c * p * p, h / p, w / p]);
-}
-
-/** Zeros below and to the right, up to multiples of `factor`. */
-function padded(x: Expr, factor: number): Expr {
-  const [, , h, w] = x.shape;
-  return x.pad([0, 0, 0, 0], [0, 0, (factor - (h % factor)) % factor, (factor - (w % factor)) % factor]);
-}
-
 /** One update of all parameters as a program. */
 async function compileStep(shape: readonly number[], outputs: number, options: CompileOptions) {
-  const { logits, parameters } = build(input("images", [batch, ...shape]), outputs);
+  const { logits, parameters } = classifierNetwork(input("images", [batch, ...shape]), outputs);
   const answers = input("answers", [batch, outputs]);
   // −ln softmax(logits)[answer], the largest logit taken out first.
   const shifted = logits.sub(logits.max([1]));
@@ -224,7 +187,7 @@ async function score(
   const program = await compile(network, options);
   const shape = imageShape("features auto", test.shape);
   const assemble = batches(test, { seed, order: (position) => position % test.size });
-  const statistics = featureStatistics(widths[3]);
+  const statistics = featureStatistics(dims);
   let right = 0;
   try {
     for (let start = 0; start < test.size; start += batch) {
@@ -237,12 +200,12 @@ async function score(
         const row = logits.subarray(i * outputs, (i + 1) * outputs);
         if (row.indexOf(Math.max(...row)) === answers[i]) right++;
       }
-      addFeatures(statistics, { data: raw.subarray(0, count * widths[3]), count, dims: widths[3] });
+      addFeatures(statistics, { data: raw.subarray(0, count * dims), count, dims });
     }
   } finally {
     await program.close();
   }
-  const { mean, scatter, dims } = statistics;
+  const { mean, scatter } = statistics;
   let total = 0;
   for (let d = 0; d < dims; d++) total += scatter[d * (dims + 1)];
   return { accuracy: right / test.size, mean, scale: total > 0 ? Math.sqrt((dims * test.size) / total) : 1 };

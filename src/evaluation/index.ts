@@ -18,6 +18,7 @@ export {
   pointExtractor,
   type Rows,
 } from "./extractor.ts";
+export { classifierParameters, type FeatureDistanceOptions, featureDistance } from "./feature-distance.ts";
 export { classifierMap, type OpenFeatureMap } from "./feature-map.ts";
 export {
   type FeatureHints,

@@ -12,6 +12,7 @@ import {
   type MovedTarget,
   type TargetMemory,
 } from "../training/index.ts";
+import { checkFeatures } from "./feature-metric.ts";
 import { noisyRows, shiftTo, toldLabels } from "./moved-rows.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
 import {
@@ -25,7 +26,11 @@ import {
 import { usualLevels } from "./trained-levels.ts";
 
 /** The names of the metrics. */
-export const consistencyMetrics = ["l2", "pseudo-huber"] as const satisfies readonly ConsistencyMetric["type"][];
+export const consistencyMetrics = [
+  "l2",
+  "pseudo-huber",
+  "features",
+] as const satisfies readonly ConsistencyMetric["type"][];
 
 export interface ConsistencyStudentOptions extends StudentTraining {
   /** Steps that it draws with unless told otherwise. */
@@ -40,7 +45,8 @@ export interface ConsistencyStudentOptions extends StudentTraining {
 /**
  * The recipe of a consistency model that starts as its teacher and learns from its Heun steps, between the teacher's usual
  * noise levels.
- * @throws ConfigError for a teacher with a learned variance or an energy, or guidance that rescales.
+ * @throws ConfigError for a teacher with a learned variance or an energy, guidance that rescales, or features of what are no
+ * labelled images.
  */
 export function consistencyStudent(teacher: Recipe, facts: DataFacts, options: ConsistencyStudentOptions): Recipe {
   const { steps, scales, metric } = options;
@@ -50,6 +56,7 @@ export function consistencyStudent(teacher: Recipe, facts: DataFacts, options: C
     throw new ConfigError(
       `distill: --method consistency: the teacher ${objective.variance ? "has a learned variance" : `predicts ${prediction.type}`} (a plain prediction: edm, x, v, eps). Take another teacher.`,
     );
+  if (metric === "features") checkFeatures(facts, "distill: --loss");
   const guidance = teacherGuidance(teacher, options.guidance);
   const { sigmaMin, sigmaMax } = usualLevels(teacher);
   return {

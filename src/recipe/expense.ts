@@ -5,6 +5,7 @@ import { parameterCount } from "../nn/index.ts";
 import { normals } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, networkOf, stableTargetGraphs, stateNames, updateGraphs } from "../training/index.ts";
+import { blankFeatures, distanceOf } from "./feature-metric.ts";
 import { type DataFacts, modelOf, type Recipe, trainerOf } from "./recipe.ts";
 import { samplingPlan } from "./sampling-plan.ts";
 import { blankTeacher, needsTeacher, teacherCalls, trainerOptions } from "./teacher.ts";
@@ -27,7 +28,8 @@ export function expenseOf(recipe: Recipe, facts: DataFacts): Expense {
   const spec = trainerOf(recipe, facts);
   const { batch, microBatch } = spec;
   const forward = costOf([networkOf(modelOf(recipe, facts)).output]);
-  const { parameters, losses, gradient, apply } = updateGraphs(spec);
+  const distance = distanceOf(recipe, facts, blankFeatures(recipe, facts));
+  const { parameters, losses, gradient, apply } = updateGraphs({ ...spec, ...(distance && { distance }) });
   const outputs = (whole: typeof gradient) => {
     const { norm, after } = apply(whole);
     return [norm, ...Object.values(after)];
@@ -118,7 +120,8 @@ export async function measureSpeed(
     }),
   });
   const teacher = needsTeacher(recipe) ? blankTeacher(recipe, facts) : undefined;
-  const targets = await trainerOptions(recipe, facts, teacher, options);
+  const features = blankFeatures(recipe, facts);
+  const targets = await trainerOptions(recipe, facts, teacher, { ...options, ...(features && { features }) });
   const trainer = await createTrainer(trainerOf(recipe, facts), dataset, { ...options, ...targets });
   const readySeconds = seconds() - started;
   try {

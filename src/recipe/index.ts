@@ -49,6 +49,7 @@ export {
   measureSpeed,
   type Speed,
 } from "./expense.ts";
+export { blankFeatures, checkFeatures, needsFeatures } from "./feature-metric.ts";
 export { lasting } from "./lasting.ts";
 export {
   adaptiveDensity,
@@ -116,6 +117,7 @@ export {
 export {
   blankTeacher,
   guidedTargets,
+  type LearningOptions,
   needsTeacher,
   progressiveTargets,
   type Teacher,

@@ -15,6 +15,7 @@ import {
   type TrainerOptions,
 } from "../training/index.ts";
 import { consistencyTarget, type OpenTeacher } from "./consistency.ts";
+import { distanceOf } from "./feature-metric.ts";
 import { noisyRows, shiftTo, toldLabels } from "./moved-rows.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
 
@@ -59,16 +60,26 @@ function startFrom(student: Recipe, facts: DataFacts, teacher: Teacher): Float32
   return start;
 }
 
-/** What a trainer needs besides its spec: nothing for most recipes. Throws ConfigError for a student without a teacher. */
+export interface LearningOptions extends CompileOptions {
+  /** The parameters of a classifier of the data, flat, for a recipe whose loss compares features. */
+  readonly features?: Float32Array;
+}
+
+/**
+ * What a trainer needs besides its spec: nothing for most recipes.
+ * @throws ConfigError for a student without a teacher, and for a loss that compares features without a classifier.
+ */
 export async function trainerOptions(
   recipe: Recipe,
   facts: DataFacts,
   teacher?: Teacher,
-  options: CompileOptions = {},
-): Promise<Pick<TrainerOptions, "start" | "target">> {
-  if (teacher && needsTeacher(recipe)) return taught(recipe, facts, teacher, options);
+  { features, ...options }: LearningOptions = {},
+): Promise<Pick<TrainerOptions, "start" | "target" | "distance">> {
+  const distance = distanceOf(recipe, facts, features);
+  const compared = distance ? { distance } : {};
+  if (teacher && needsTeacher(recipe)) return { ...(await taught(recipe, facts, teacher, options)), ...compared };
   if (recipe.training.target?.type !== "consistency") return {};
-  return { target: await consistencyTarget(recipe, facts, undefined, options) };
+  return { target: await consistencyTarget(recipe, facts, undefined, options), ...compared };
 }
 
 /** A teacher of the same size that knows nothing: what learning from one takes can be measured with it. */

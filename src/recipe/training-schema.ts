@@ -48,7 +48,11 @@ export const couplingSchema = z.discriminatedUnion("type", [
 ]) satisfies z.ZodType<CouplingSpec>;
 
 const guidance = z.strictObject({ scale: nonNegative, ...optional({ interval: z.tuple([nonNegative, positive]) }) });
-const metric = z.discriminatedUnion("type", [member("l2", {}), member("pseudo-huber", optional({ c: positive }))]);
+const metric = z.discriminatedUnion("type", [
+  member("l2", {}),
+  member("pseudo-huber", optional({ c: positive })),
+  member("features", optional({ pixels: nonNegative })),
+]);
 
 export const targetSchema = z.discriminatedUnion("type", [
   member("dsm", {}),

@@ -17,6 +17,7 @@ export {
   type Subject,
 } from "./evaluation-log.ts";
 export { autoFeatureMap, autoFeatures, openFeatures } from "./feature-files.ts";
+export { type LossFeatures, type LossFeaturesOptions, lossFeatures } from "./loss-features.ts";
 export { type FoundParameters, type ParametersOf, parametersOf } from "./parameters.ts";
 export { writePlot } from "./plot.ts";
 export { type OpenPoolMatcher, openPoolMatcher } from "./pool-matcher.ts";

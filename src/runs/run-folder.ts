@@ -20,6 +20,7 @@ import { type DataFacts, defineRecipe, type Recipe } from "../recipe/index.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StepRecord } from "../training/index.ts";
 import { explained, writeAtomic } from "./atomic.ts";
 import { hashBytes } from "./data-hash.ts";
+import { type LossFeatures, readLossFeatures, writeLossFeatures } from "./loss-features.ts";
 
 /** One line of `stats.jsonl`: means over the updates since the line before. */
 export interface StatsLine extends StepRecord {
@@ -40,6 +41,13 @@ export interface RunDescription {
   };
   /** Whom it learns from, if from a teacher. */
   readonly teacher?: TeacherDescription;
+  /** The classifier that its loss looks through, if it compares features; its parameters are in the same folder. */
+  readonly features?: {
+    /** SHA-256 of its parameters. */
+    readonly parameters: string;
+    /** Share of images that it had not seen and gets right. */
+    readonly accuracy: number;
+  };
 }
 
 /** A teacher as its student's run describes it; its parameters are in the same folder. */
@@ -86,14 +94,15 @@ export class RunFolder {
 
   /** Takes the folder away again if training left nothing in it, as when it could not begin. */
   removeIfUnused(): void {
-    const unused = new Set(["recipe.json", "samples", "teacher.safetensors"]);
+    const files = ["recipe.json", "teacher.safetensors", "features.safetensors"];
+    const unused = new Set([...files, "samples"]);
     const samples = join(this.path, "samples");
     if (readdirSync(this.path).some((name) => !unused.has(name))) return;
     if (existsSync(samples)) {
       if (readdirSync(samples).length > 0) return;
       rmdirSync(samples);
     }
-    for (const name of ["recipe.json", "teacher.safetensors"]) rmSync(join(this.path, name), { force: true });
+    for (const name of files) rmSync(join(this.path, name), { force: true });
     rmdirSync(this.path);
   }
 
@@ -127,6 +136,30 @@ export class RunFolder {
     return found;
   }
 
+  /** The file of the classifier that the run's loss looks through. */
+  get featuresPath(): string {
+    return join(this.path, "features.safetensors");
+  }
+
+  /** Keeps the classifier of the run's loss, so that the run goes on with the same whatever becomes of the cache. */
+  saveFeatures(features: LossFeatures): void {
+    writeLossFeatures(this.featuresPath, features);
+    const { params, accuracy } = features;
+    this.revise({ ...this.describe(), features: { parameters: hashBytes(params), accuracy } });
+  }
+
+  /** The classifier of the run's loss; undefined before it has one. Throws ConfigError where it is not the one it began with. */
+  loadFeatures(): LossFeatures | undefined {
+    const { features } = this.describe();
+    if (!features) return undefined;
+    const found = existsSync(this.featuresPath) ? readLossFeatures(this.featuresPath) : undefined;
+    if (!found || hashBytes(found.params) !== features.parameters)
+      throw new ConfigError(
+        `${this.featuresPath}: ${found ? "is not the classifier that the run began with" : "is missing, the classifier of the run's loss"}. Bring it back.`,
+      );
+    return found;
+  }
+
   /** Whether there is a run at `path`. */
   static exists(path: string): boolean {
     return existsSync(join(path, "recipe.json"));
@@ -140,7 +173,7 @@ export class RunFolder {
     } catch (cause) {
       throw new ConfigError(`${file}: cannot be read: ${reasonOf(cause)}.`, { cause });
     }
-    const { recipe, data, teacher } = (parsed ?? {}) as Partial<RunDescription>;
+    const { recipe, data, teacher, features } = (parsed ?? {}) as Partial<RunDescription>;
     const counts = [...(Array.isArray(data?.shape) ? data.shape : [undefined]), (data?.classes ?? -1) + 1];
     if (!data || !counts.every((n) => Number.isInteger(n) && Number(n) >= 1 && Number(n) <= 2 ** 20))
       throw new ConfigError(`${file}: "data" must hold shape and classes; got ${JSON.stringify(data)}. Was it edited?`);
@@ -148,6 +181,7 @@ export class RunFolder {
       recipe: defineRecipe(recipe, `${file}: recipe`),
       data,
       ...(teacher && { teacher: { ...teacher, recipe: defineRecipe(teacher.recipe, `${file}: teacher.recipe`) } }),
+      ...(features && { features }),
     };
   }
 

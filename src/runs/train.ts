@@ -2,12 +2,13 @@
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { draw, type Recipe, trainerOf, trainerOptions } from "../recipe/index.ts";
+import { checkFeatures, draw, needsFeatures, type Recipe, trainerOf, trainerOptions } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, matchesPools, type StepRecord, type Trainer } from "../training/index.ts";
 import { rewindAverages, saveAverages, storedAverages } from "./averages.ts";
 import { openBatchPreparer } from "./batch-preparer.ts";
 import { dataFingerprint } from "./data-hash.ts";
+import { type LossFeaturesOptions, lossFeatures } from "./loss-features.ts";
 import { openPoolMatcher } from "./pool-matcher.ts";
 import type { RunDescription, RunFolder } from "./run-folder.ts";
 import { writeScatter, writeSheet } from "./sheet.ts";
@@ -24,10 +25,14 @@ export interface TrainRunOptions extends CompileOptions {
   /** Seconds after which training ends, however far it has come. No limit if left out. */
   readonly seconds?: number;
   readonly signal?: AbortSignal;
+  /** Folder where the classifier of a loss that compares features is looked for, and kept for the next run. */
+  readonly cache?: string;
 }
 
 /** What happens while a run trains. */
 export type TrainEvent =
+  /** An update of the classifier that the loss looks through, before training itself. */
+  | { readonly type: "features"; readonly step: number; readonly steps: number; readonly loss: number }
   | {
       readonly type: "ready";
       readonly parameters: number;
@@ -51,7 +56,8 @@ export type TrainEvent =
 export type Ending = "complete" | "time" | "signal";
 
 /** Options with every default filled in. */
-type Settled = Required<Omit<TrainRunOptions, keyof CompileOptions | "signal">> & Pick<TrainRunOptions, "signal">;
+type Settled = Required<Omit<TrainRunOptions, keyof CompileOptions | "signal" | "cache">> &
+  Pick<TrainRunOptions, "signal">;
 
 /**
  * Trains a run to its end, its time limit or the signal, and leaves a checkpoint. Continues from the latest checkpoint
@@ -69,10 +75,15 @@ export async function* trainRun(
     logEvery = 10,
     seconds = Infinity,
     signal,
+    cache,
     ...compileOptions
   } = options;
   const lock = folder.lock();
   try {
+    if (!(yield* openFeatures(folder, dataset, { ...compileOptions, ...(cache !== undefined && { cache }) }, signal))) {
+      yield { type: "done", step: 0, images: 0, why: "signal" };
+      return;
+    }
     yield* trainLocked(
       folder,
       dataset,
@@ -81,6 +92,34 @@ export async function* trainRun(
     );
   } finally {
     lock.release();
+  }
+}
+
+/** Sees to it that a run has the classifier that its loss looks through, if it does; false if the signal came before. */
+async function* openFeatures(
+  folder: RunFolder,
+  dataset: Dataset,
+  options: LossFeaturesOptions,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TrainEvent, boolean> {
+  const { recipe, data } = folder.describe();
+  if (!needsFeatures(recipe) || folder.loadFeatures()) return true;
+  checkFeatures(data);
+  checkData(folder, data, dataset);
+  const training = lossFeatures(dataset, options);
+  try {
+    while (!signal?.aborted) {
+      const next = await training.next();
+      if (next.done) {
+        folder.saveFeatures(next.value);
+        return true;
+      }
+      yield { type: "features", ...next.value };
+    }
+    return false;
+  } finally {
+    // What was stopped in between cleans up.
+    await training.return(undefined as never);
   }
 }
 
@@ -93,11 +132,12 @@ async function* trainLocked(
   const { recipe, data, teacher } = folder.describe();
   checkData(folder, data, dataset);
   const started = performance.now();
+  const features = folder.loadFeatures();
   const learning = await trainerOptions(
     recipe,
     data,
     teacher && { params: folder.loadTeacher(), recipe: teacher.recipe },
-    compileOptions,
+    { ...compileOptions, ...(features && { features: features.params }) },
   );
   const pools = matchesPools(recipe.training.coupling) ? openPoolMatcher() : undefined;
   const preparer = data.shape.length > 1 ? openBatchPreparer() : undefined;

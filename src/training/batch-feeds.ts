@@ -6,7 +6,7 @@ import type { Feeds } from "../runtime/index.ts";
 import { oneHot } from "./model.ts";
 import type { PreparedBatch } from "./preparation.ts";
 import { noiseOf } from "./sample-noise.ts";
-import { curveOf, type TrainerSpec } from "./spec.ts";
+import { comparesFeatures, curveOf, type TrainerSpec } from "./spec.ts";
 import type { Updater } from "./step.ts";
 import type { MovedTarget, TargetRows } from "./target.ts";
 import { varianceFeeds } from "./variance-loss.ts";
@@ -39,7 +39,6 @@ export function feedsOf(
   const { x, labels, augment } = batch;
   const noises = noiseOf(objective.noise, { seed, position, shape: [size, ...model.shape] }, noise);
   const all = draws.map((draw) => objective.coefficients(draw));
-  const c = curveOf(target);
   const column = (value: (c: Coefficients) => number) => Float32Array.from(all, value);
   const kept = Array.from(labels ?? [], (label, i) =>
     labelDropout > 0 && stream(seed, "label dropout", position + i).uniform() < labelDropout ? undefined : label,
@@ -61,7 +60,7 @@ export function feedsOf(
       : {
           targetX: column((c) => c.targetX),
           targetNoise: column((c) => c.targetNoise),
-          ...(c === undefined ? { weight: column(({ weight }) => weight) } : curveFeeds(all, c)),
+          ...lossFeeds(all, target),
         }),
     ...Object.fromEntries(uniforms.map(({ name, shape }) => [name, dropoutUniforms(seed, name, position, shape)])),
     ...(model.classes > 0 && { labels: oneHot(told, model.classes, size) }),
@@ -87,6 +86,17 @@ export function feedsOf(
 /** Each sample's weight of guidance, even in its range. */
 const guidanceWeights = ([low, high]: readonly [number, number], seed: number, position: number, size: number) =>
   Float32Array.from({ length: size }, (_, i) => low + (high - low) * stream(seed, "guidance", position + i).uniform());
+
+/** What a sample's error counts: of the network's output, or of x. */
+function lossFeeds(all: readonly Coefficients[], target: TrainerSpec["target"]): Feeds {
+  const c = curveOf(target);
+  if (c !== undefined) return curveFeeds(all, c);
+  if (!comparesFeatures(target)) return { weight: Float32Array.from(all, ({ weight }) => weight) };
+  return {
+    weight: Float32Array.from(all, ({ weight, targetShift }) => weight * targetShift ** 2),
+    answerScale: Float32Array.from(all, ({ targetShift }) => 1 / targetShift),
+  };
+}
 
 /** √(‖error of x‖² + c²) − c, the error and c in root mean squares, from the mean square of the network's error. */
 function curveFeeds(all: readonly Coefficients[], c: number): Feeds {

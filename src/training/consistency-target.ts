@@ -6,7 +6,12 @@ export type ConsistencyMetric =
   /** The mean square of the difference. */
   | { readonly type: "l2" }
   /** √(d² + c²) − c of its root mean square d (Song and Dhariwal 2024): outliers count less. c is 0.00054 by default. */
-  | { readonly type: "pseudo-huber"; readonly c?: number };
+  | { readonly type: "pseudo-huber"; readonly c?: number }
+  /**
+   * The distance of what a classifier of the data sees in both, layer by layer (LPIPS in Song et al. 2023, without weights that
+   * people's judgement taught), and `pixels` times the mean square of the difference, 1 by default. Of labelled images only.
+   */
+  | { readonly type: "features"; readonly pixels?: number };
 
 /**
  * The answer at a noise level is to be what a target network, an average of the one in training, says at the next lower of N

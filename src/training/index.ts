@@ -51,7 +51,7 @@ export { averageName, type PowerAverages, powerAverages } from "./power-averages
 export type { Preparer } from "./preparation.ts";
 export { decodeSafetensors, encodeSafetensors, type NamedArray, type Safetensors } from "./safetensors.ts";
 export { type NoiseKey, noiseOf, type SampleNoise } from "./sample-noise.ts";
-export type { TargetSpec, TrainerSpec } from "./spec.ts";
+export { comparesFeatures, type TargetSpec, type TrainerSpec } from "./spec.ts";
 export {
   compileStableTarget,
   type GraphSizes,
@@ -62,6 +62,7 @@ export {
 } from "./stable-target.ts";
 export {
   compileUpdate,
+  type Distance,
   type Outcome,
   type StateName,
   stateNames,

@@ -46,6 +46,10 @@ export const curveOf = (target: TargetSpec | undefined): number | undefined =>
   target && "metric" in target && target.metric?.type === "pseudo-huber" ? (target.metric.c ?? 0.00054) : undefined;
 export const isCurved = (target: TargetSpec | undefined): boolean => curveOf(target) !== undefined;
 
+/** Whether the loss is a distance of features, which needs the network that has them. */
+export const comparesFeatures = (target: TargetSpec | undefined): boolean =>
+  target !== undefined && "metric" in target && target.metric?.type === "features";
+
 export const isMoved = (target: TargetSpec | undefined): boolean => target !== undefined && target.type !== "dsm";
 
 /** Refuses what stable targets would get wrong, and a student without a teacher. */

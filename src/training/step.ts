@@ -2,7 +2,7 @@
  * One update as graphs. Every objective is a weighted squared error of the network's output F against a target that is
  * a combination of image and noise; the per-sample coefficients come from the recipe, computed in float64:
  *   L = mean over samples of  weight · mean over elements of (F(c_in (x + σ̃ ε); c_noise) − (targetX x + targetNoise ε))².
- * A classifier's loss is the cross-entropy of its logits instead. Stable targets add "shift" to the target; the pseudo-Huber loss is a root of the squared error. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
+ * A classifier's loss is the cross-entropy of its logits instead. Stable targets add "shift" to the target; the pseudo-Huber loss is a root of the squared error; a distance of features takes its place altogether. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
  */
 import { ConfigError } from "../errors/index.ts";
 import { type Expr, input, sameShape, showShape } from "../graph/index.ts";
@@ -29,7 +29,12 @@ export interface UpdateSpec {
   readonly shifted?: boolean;
   /** The loss is that of {@link pseudoHuber}, with "curve" for each sample. */
   readonly curved?: boolean;
+  /** The loss is this distance of D from the moved target, both in the data's own range, with "answerScale" c_out for each sample. */
+  readonly distance?: Distance;
 }
+
+/** How far apart two batches of examples are, one number for each, as a graph. */
+export type Distance = (x: Expr, y: Expr) => Expr;
 
 /** The arrays that training changes, each as long as the parameters. */
 export const stateNames = ["params", "mean", "square", "ema"] as const;
@@ -65,7 +70,7 @@ export interface Updater {
 }
 
 /** The loss of each sample of a micro-batch, its inputs, and the parameters. */
-function lossGraph({ model, microBatch, perturbed = false, shifted = false, curved = false }: UpdateSpec) {
+function lossGraph({ model, microBatch, perturbed = false, shifted = false, curved = false, distance }: UpdateSpec) {
   const inputs = modelInputs(model, microBatch);
   const noise = input("noise", inputs.x.shape);
   const perSample = (name: string) => input(name, [microBatch, ...model.shape.map(() => 1)]);
@@ -80,6 +85,14 @@ function lossGraph({ model, microBatch, perturbed = false, shifted = false, curv
       `model.network: makes ${showShape(output.shape)} out of ${showShape(noisy.shape)} (the same expected). Leave outChannels out.`,
     );
   const own = inputs.x.mul(perSample("targetX")).add(noise.mul(perSample("targetNoise")));
+  if (distance) {
+    // x is what the network's own sample says: D − x = c_out (F − own), and the target is c_out·shift away from x.
+    const scale = perSample("answerScale");
+    const answer = inputs.x.add(output.sub(own).mul(scale));
+    const target = inputs.x.add(input("shift", own.shape).mul(scale));
+    const losses = distance(answer, target).mul(input("weight", [microBatch]));
+    return { losses, parameters, uniforms };
+  }
   const error = output.sub(shifted ? own.add(input("shift", own.shape)) : own);
   const flat = error.reshape([microBatch, -1]);
   const mean = flat

@@ -13,9 +13,9 @@ import { adamFeeds } from "./optimizer.ts";
 import { type PowerAverages, powerAverages } from "./power-averages.ts";
 import { PreparedBatches, type Preparer } from "./preparation.ts";
 import type { NamedArray, Safetensors } from "./safetensors.ts";
-import { checkData, checkTarget, isCurved, isMoved, type TrainerSpec } from "./spec.ts";
+import { checkData, checkTarget, comparesFeatures, isCurved, isMoved, type TrainerSpec } from "./spec.ts";
 import { compileStableTarget } from "./stable-target.ts";
-import { compileUpdate, stateNames, type Updater } from "./step.ts";
+import { compileUpdate, type Distance, stateNames, type Updater } from "./step.ts";
 import type { MovedTarget } from "./target.ts";
 
 /** What one update came to. */
@@ -65,19 +65,31 @@ export interface TrainerOptions extends CompileOptions {
   readonly start?: Float32Array;
   /** A teacher's targets or those of consistency, where the spec asks for such; the trainer closes it. */
   readonly target?: MovedTarget;
+  /** The distance of features, where the spec's target asks for it. */
+  readonly distance?: Distance;
 }
 
 /** Prepares training from scratch; {@link Trainer.restore} goes on from a checkpoint. */
 export async function createTrainer(
   spec: TrainerSpec,
   dataset: Dataset,
-  { matcher, preparer, start, target: teacher, ...options }: TrainerOptions = {},
+  { matcher, preparer, start, target: teacher, distance, ...options }: TrainerOptions = {},
 ): Promise<Trainer> {
   checkData(spec.model, dataset);
   checkTarget(spec, teacher);
+  if (comparesFeatures(spec.target) !== (distance !== undefined))
+    throw new ConfigError(
+      `training.target.metric: ${distance ? "a distance is given, and the recipe asks for none. Take features" : "features needs the network that has them. trainRun trains and keeps one"}.`,
+    );
   const perturbed = spec.objective.noise.perturbation > 0;
   const updater = await compileUpdate(
-    { ...spec, perturbed, shifted: isMoved(spec.target), curved: isCurved(spec.target) },
+    {
+      ...spec,
+      perturbed,
+      shifted: isMoved(spec.target),
+      curved: isCurved(spec.target),
+      ...(distance && { distance }),
+    },
     options,
   );
   const initial = start ?? initialize(updater.parameters, spec.seed);

@@ -164,6 +164,7 @@ test("mistakes are told before anything is made", async () => {
     [[join(out, "steps-4"), "--from", "64"], /student of 4 steps/],
     [[teacher, "--method", "consistency", "--grid", "own"], /--grid: is of progressive/],
     [[teacher, "--method", "consistency", "--loss", "trunc-snr"], /l2 or pseudo-huber/],
+    [[teacher, "--method", "consistency", "--loss", "features"], /the data are points, no images/],
     [[teacher, "--loss", "l2"], /is a consistency model's/],
     [[], /needs a RUN/],
     [["--resume"], /no distillation/],

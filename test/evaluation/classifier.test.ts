@@ -45,7 +45,7 @@ describe("the classifier", () => {
       ],
     );
     await model.close();
-    const { model: file, gradient: _, ...facts } = result;
+    const { model: file, gradient: _, params: __, ...facts } = result;
     assert.deepEqual(classifierFacts(file), facts);
     assert.equal(classifierFacts(file.subarray(0, file.length - 10)), undefined);
   });

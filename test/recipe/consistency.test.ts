@@ -5,18 +5,18 @@ import { noiseSchedule } from "../../src/diffusion/index.ts";
 import { ConfigError } from "../../src/errors/index.ts";
 import { normals } from "../../src/random/index.ts";
 import {
+  blankFeatures,
   blankTeacher,
   type ConsistencyStudentOptions,
-  consistencyMetrics,
   consistencyStudent,
   consistencyTarget,
   defineRecipe,
   draw,
   expenseOf,
+  needsTeacher,
   objectiveOf,
   type Recipe,
   samplingPlan,
-  taught,
   trainedModel,
   trainerOf,
   trainerOptions,
@@ -77,6 +77,9 @@ describe("a consistency model's recipe", () => {
     assert.throws(() => of({ guidance: { scale: 2, rescale: 0.7 } }), /rescales/);
     const unlabelled = tinyImages("edm", "model.conditional=false", "training.labelDropout=0");
     assert.throws(() => of({ guidance: 2 }, unlabelled), /without labels/);
+    const features = (given: typeof facts) => consistencyStudent(unlabelled, given, { ...usual, metric: "features" });
+    assert.throws(() => features({ shape: [2], classes: 3 }), /the data are points, no images/);
+    assert.throws(() => features({ ...facts, classes: 0 }), /the data have no labels/);
   });
 
   test("an objective that is no consistency model's is refused", async () => {
@@ -88,19 +91,32 @@ describe("a consistency model's recipe", () => {
     await assert.rejects(fields("edm", ...own(0.002, 80, { startScales: 9, endScales: 4 })), /endScales/);
     assert.throws(() => recipeOf("edm", ...own(0.002, 80, { startScales: 1 })), ConfigError);
     await assert.rejects(createTrainer(trainerOf(tinyImages("edm", ...fine), facts), images), /needs its targets/);
+    const seeing = own(0.002, 80, { metric: { type: "features" } });
+    await assert.rejects(fields("edm", ...seeing), /needs a classifier trained on the data/);
+    const other = { features: new Float32Array(7) };
+    await assert.rejects(trainerOptions(tinyImages("edm", ...seeing), facts, undefined, other), /has 7 parameters/);
+    assert.throws(() => recipeOf("edm", ...own(0.002, 80, { metric: { type: "features", pixels: -1 } })), ConfigError);
   });
 });
 
 const teacher = tinyImages("edm", "model.network.dropout=0.2", "training.microBatch=2");
+const fromData = (metric: object) =>
+  tinyImages("edm", ...own(0.002, 80, { endScales: 12, ...metric }), "training.images=24");
 for (const [name, recipe] of [
   ["distillation", consistencyStudent(teacher, facts, { ...usual, metric: "pseudo-huber", guidance: 1.5 })],
-  ["training", tinyImages("edm", ...own(0.002, 80, { endScales: 12 }), "training.images=24")],
+  ["distillation by features", consistencyStudent(teacher, facts, { ...usual, metric: "features" })],
+  ["training", fromData({})],
+  ["training by features", fromData({ metric: { type: "features", pixels: 0.1 } })],
 ] as const)
   test(`consistency ${name}: six updates in one go are three and three, bit for bit`, async () => {
     const spec = trainerOf(recipe, facts);
     const model = { recipe: teacher, params: blankTeacher(teacher, facts).params.map((_, i) => Math.sin(i) / 5) };
+    const features = blankFeatures(recipe, facts);
     const given = () =>
-      name === "training" ? trainerOptions(recipe, facts, undefined, threads) : taught(recipe, facts, model, threads);
+      trainerOptions(recipe, facts, needsTeacher(recipe) ? model : undefined, {
+        ...threads,
+        ...(features && { features }),
+      });
     const open = async () => createTrainer(spec, images, { ...threads, ...(await given()) });
     const bytes = ({ checkpoint }: Awaited<ReturnType<typeof open>>) => Buffer.concat(encodeSafetensors(checkpoint()));
     const [through, first, second] = [await open(), await open(), await open()];
@@ -145,7 +161,7 @@ describe("on a Gaussian the model in one step becomes the exact map", () => {
   }
 
   const cases = [
-    ...consistencyMetrics.map((metric) => ["edm", metric] as const),
+    ...(["l2", "pseudo-huber"] as const).map((metric) => ["edm", metric] as const),
     ...["x", "v", "eps"].map((prediction) => [prediction, "l2"] as const),
   ];
   for (const [prediction, metric] of cases)
@@ -203,6 +219,22 @@ test("the pseudo-Huber loss is √(d² + c²) − c of the root mean square d", 
   }
   const [square, curved] = losses;
   assert.ok(Math.abs(curved - (Math.sqrt(square + 0.09) - 0.3)) < 1e-5 * curved, `${square} ${curved}`);
+});
+
+test("the loss by features is the distance of D from the target, in x: of a classifier that says nothing the pixels'", async () => {
+  const losses: number[] = [];
+  for (const metric of [{ type: "l2" }, { type: "features" }, { type: "features", pixels: 3 }]) {
+    const recipe = tinyImages("edm", ...own(0.002, 80, { startScales: 4, endScales: 4, metric }));
+    const features = blankFeatures(recipe, facts)?.fill(0);
+    const options = { ...threads, ...(features && { features }) };
+    const targets = await trainerOptions(recipe, facts, undefined, options);
+    const trainer = await createTrainer(trainerOf(recipe, facts), images, { ...threads, ...targets });
+    losses.push((await trainer.advance()).loss);
+    await trainer.close();
+  }
+  const [square, same, thrice] = losses;
+  assert.ok(Math.abs(same - square) < 1e-4 * square, `${same} ${square}`);
+  assert.ok(Math.abs(thrice - 3 * square) < 1e-4 * thrice, `${thrice} ${square}`);
 });
 
 test("draws the same in one go and in batches, with fresh noise between steps", async () => {
