@@ -4,6 +4,7 @@ import {
   type AttributeProto,
   elementTypes,
   encodeModel,
+  type GraphProto,
   type NodeProto,
   type TensorProto,
   type ValueInfo,
@@ -22,14 +23,14 @@ const opsets = [
 export class Emit {
   /** Channels in a block of the processor's blocked layout; 0 where there is none. */
   readonly block: number;
-  readonly #nodes: NodeProto[] = [];
+  #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
   readonly #inputs: ValueInfo[] = [];
   readonly #outputs: ValueInfo[] = [];
   /** Values that leave the model get their outside name; those that have one already, or came from outside, are copied. */
   readonly #renamed = new Map<string, string>();
   readonly #copies: NodeProto[] = [];
-  readonly #shared = new Map<string, readonly string[]>();
+  #shared = new Map<string, readonly string[]>();
   #named = 0;
 
   constructor(block = 0) {
@@ -65,6 +66,41 @@ export class Emit {
       attribute: Object.entries(attributes).map(attribute),
     });
     return output;
+  }
+
+  /**
+   * Appends a choice: the float32 value of this shape that `holds` emits if the condition, a bool, holds when the model
+   * runs, and what `fails` emits if not. Only the nodes of the one are run. Both may use all values that are there.
+   */
+  choice(condition: string, shape: Shape, { holds, fails }: Readonly<Record<"holds" | "fails", () => string>>): string {
+    const name = `If_${this.#named++}`;
+    const branch = (key: string, make: () => string): AttributeProto => ({
+      name: key,
+      type: 5,
+      g: this.#branch(shape, make),
+    });
+    const attribute = [branch("then_branch", holds), branch("else_branch", fails)];
+    this.#nodes.push({ name, opType: "If", domain: "", input: [condition], output: [name], attribute });
+    return name;
+  }
+
+  #branch(shape: Shape, make: () => string): GraphProto {
+    const [nodes, shared] = [this.#nodes, this.#shared];
+    // What is emitted here is not seen outside.
+    [this.#nodes, this.#shared] = [[], new Map(shared)];
+    try {
+      const made = make();
+      const output = this.#nodes.some((node) => node.output.includes(made)) ? made : this.node("Identity", [made]);
+      return {
+        name: output,
+        node: this.#nodes,
+        initializer: [],
+        input: [],
+        output: [valueInfo(output, shape, "float32")],
+      };
+    } finally {
+      [this.#nodes, this.#shared] = [nodes, shared];
+    }
   }
 
   /** What `make` emitted the first time it was asked for under `key`. */
@@ -125,9 +161,15 @@ export class Emit {
     return name;
   }
 
-  #rename(node: NodeProto): NodeProto {
+  #rename({ input, output, attribute, ...node }: NodeProto): NodeProto {
     const renamed = (value: string) => this.#renamed.get(value) ?? value;
-    return { ...node, input: node.input.map(renamed), output: node.output.map(renamed) };
+    const within = (g: GraphProto) => ({ ...g, node: g.node.map((inner) => this.#rename(inner)) });
+    return {
+      ...node,
+      input: input.map(renamed),
+      output: output.map(renamed),
+      attribute: attribute.map((one) => (one.g ? { ...one, g: within(one.g) } : one)),
+    };
   }
 
   finish(metadata: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {

@@ -116,16 +116,21 @@ function rowDots(layouts: Layouts, a: string, b: string, [batch, c, h, w]: Shape
   })[0];
 }
 
+/** How far squares may exceed the variance for their difference to be it: at most a part in 10⁵ is lost. */
+const mostSquares = 32;
+
 /**
- * The centred image and, as a vector [B·C], 1/std of each channel's group. Means of groups are products with a matrix of
- * ones on the groups' diagonal blocks. The variance is that of the centred image, which loses no digits.
+ * The image that is normalised, and as vectors [B·C] what is still to be added to centre it and 1/std of each channel's
+ * group. Means of groups are products with a matrix of ones on the groups' diagonal blocks. The variance is that of the
+ * centred image. Where no gradient needs that image, it is not written: then the variance is that of each channel, E[x²] −
+ * E[x]², plus that of the channels' means, unless channels vary so little about their means that this loses digits.
  */
 function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["groupNormalize"]) {
   const { emit } = layouts;
   const [b, c, h, w] = x.shape;
   const found = single(layouts, x, true);
   const { base, shift }: Omit<Sum, "terms"> & Term = found.scale === undefined ? found : { base: layouts.blocked(x) };
-  return emit.once(`group statistics ${base} ${shift} ${groups} ${eps}`, () => {
+  const [image, inverse, added] = emit.once(`group statistics ${base} ${shift} ${groups} ${eps}`, () => {
     const blocks = (value: number) =>
       emit.once(`blocks ${c} ${groups} ${value}`, () => {
         const matrix = new Float32Array(c * c);
@@ -134,15 +139,36 @@ function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["gr
           for (let j = 0; j < c; j++) if (Math.floor(i / size) === Math.floor(j / size)) matrix[i * c + j] = value;
         return [emit.floats(matrix, [c, c])];
       })[0];
-    const means = layouts.view(layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]), [b * c]);
-    const seen = layouts.view(total(layouts, means, shift)!, [b, c]);
-    const minusMean = layouts.view(emit.node("MatMul", [seen, blocks(-groups / c)]), [b * c]);
-    const centred = layouts.depthwise(base, x.shape, { shift: total(layouts, minusMean, shift)! });
-    const squares = layouts.view(rowDots(layouts, centred, centred, x.shape), [b, c]);
-    const variance = emit.node("Gemm", [squares, blocks(groups / (c * h * w)), emit.floats([eps], [1])]);
-    const inverse = emit.node("Reciprocal", [emit.node("Sqrt", [variance])]);
-    return [centred, layouts.view(inverse, [b * c])];
+    const channels = (rows: string) => layouts.view(rows, [b, c]);
+    const rows = (channels: string) => layouts.view(channels, [b * c]);
+    const square = (value: string) => emit.node("Mul", [value, value]);
+    const [ofSums, ofMeans] = [blocks(groups / (c * h * w)), blocks(groups / c)];
+    const plusEps = emit.floats([eps], [1]);
+
+    const ownMeans = rows(layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]));
+    const means = total(layouts, ownMeans, shift)!;
+    const minusMean = rows(emit.node("MatMul", [channels(means), blocks(-groups / c)]));
+    const added = total(layouts, minusMean, shift)!;
+    const centred = () => layouts.depthwise(base, x.shape, { shift: added });
+    const varianceOf = (image: string) =>
+      emit.node("Gemm", [channels(rowDots(layouts, image, image, x.shape)), ofSums, plusEps]);
+    const inverseOf = (variance: string) => rows(emit.node("Reciprocal", [emit.node("Sqrt", [variance])]));
+    if (layouts.differentiated) {
+      const image = centred();
+      return [image, inverseOf(varianceOf(image))];
+    }
+    const squares = emit.node("Mul", [rowDots(layouts, base, base, x.shape), emit.floats([1 / (h * w)], [])]);
+    const within = emit.node("Sub", [squares, square(ownMeans)]);
+    const around = emit.node("Add", [within, square(emit.node("Add", [means, minusMean]))]);
+    const variance = emit.node("Gemm", [channels(around), ofMeans, plusEps]);
+    const excess = emit.node("ReduceMax", [emit.node("Abs", [emit.node("Div", [channels(squares), variance])])], {
+      keepdims: 0,
+    });
+    const isExact = emit.node("LessOrEqual", [excess, emit.floats([mostSquares], [])]);
+    const sure = emit.choice(isExact, [b, c], { holds: () => variance, fails: () => varianceOf(centred()) });
+    return [base, inverseOf(sure), added];
   });
+  return { image, inverse, added };
 }
 
 const onBlocks = ({ emit }: Layouts, sizes: readonly number[]) => sizes.every((size) => size % emit.block === 0);
@@ -209,11 +235,12 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
   },
   groupNormalize: (layouts, _, attrs, [x]) => {
     if (!suits(layouts, [x])) return undefined;
-    const [base, scale] = groupStatistics(layouts, x, attrs);
-    return { sum: { terms: [{ base, scale }] } };
+    const { image, inverse, added } = groupStatistics(layouts, x, attrs);
+    const shift = added !== undefined && layouts.emit.node("Mul", [inverse, added]);
+    return { sum: { terms: [{ base: image, scale: inverse }], ...(shift && { shift }) } };
   },
   groupInverseStd: (layouts, y, attrs, [x]) =>
-    suits(layouts, [x]) ? { plain: layouts.view(groupStatistics(layouts, x, attrs)[1], y.shape) } : undefined,
+    suits(layouts, [x]) ? { plain: layouts.view(groupStatistics(layouts, x, attrs).inverse, y.shape) } : undefined,
   // Whole blocks of channels lie in a row in either layout.
   concat: (layouts, _, { axis }, inputs) =>
     axis === 1 && suits(layouts, inputs)

@@ -28,10 +28,13 @@ export function toOnnx(
   { metadata = {}, block = 0 }: ModelOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const emit = new Emit(block);
-  const layouts = new Layouts(emit);
   const names = Object.keys(outputs);
   const roots = simplify(Object.values(outputs));
   const order = schedule(roots);
+  const layouts = new Layouts(
+    emit,
+    order.some(({ op }) => op === "groupInverseStd"),
+  );
   const fused = fuseSums(layouts, order, roots);
   const absorbed = new Set<Expr>([...fused.values()].flatMap(({ absorbs }) => absorbs));
   const taken = new Set<string>(names);

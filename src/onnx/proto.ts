@@ -80,6 +80,7 @@ export interface AttributeProto {
   readonly f?: number;
   readonly i?: number;
   readonly s?: string;
+  readonly g?: GraphProto;
   readonly floats?: readonly number[];
   readonly ints?: readonly number[];
 }
@@ -97,18 +98,19 @@ export interface ValueInfo {
     readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim: readonly { value: number }[] } };
   };
 }
+export interface GraphProto {
+  readonly name: string;
+  readonly node: readonly NodeProto[];
+  readonly initializer: readonly TensorProto[];
+  readonly input: readonly ValueInfo[];
+  readonly output: readonly ValueInfo[];
+}
 export interface ModelProto {
   readonly irVersion: number;
   readonly producerName: string;
   readonly opsetImport: readonly { readonly domain: string; readonly version: number }[];
   readonly metadataProps: readonly { readonly key: string; readonly value: string }[];
-  readonly graph: {
-    readonly name: string;
-    readonly node: readonly NodeProto[];
-    readonly initializer: readonly TensorProto[];
-    readonly input: readonly ValueInfo[];
-    readonly output: readonly ValueInfo[];
-  };
+  readonly graph: GraphProto;
 }
 
 const Model = protobuf.Root.fromJSON(schema).lookupType("Model");
