@@ -65,6 +65,8 @@ export const explain = command({
     const objective = objectiveOf(recipe);
     const state = run && learnedState(run, recipe);
     for (const [title, text] of objectiveLines(objective, state)) terminal.print(row(title, text));
+    const target = consistencyText(recipe);
+    if (target) terminal.print(row("target", target));
     const { rise, mixture } = profileOf(objective);
     const bound = { monotonic: mixture !== undefined, rise, massAtZero: mixture?.massAtZero };
     // The other recipe is taken to be for the same data.
@@ -133,6 +135,17 @@ export function lineageOf(name: string): string | undefined {
     return `${of.run} (${own}, ${amount(of.images)} images)${of.teacher ? `, of ${line(of.teacher)}` : ""}`;
   };
   return teacher && `student of ${line(teacher)}`;
+}
+
+/** What a consistency model's answers are to be, and how far they are from it. */
+function consistencyText({ training: { target } }: Recipe): string | undefined {
+  if (target?.type !== "consistency" && target?.type !== "consistency-distillation") return undefined;
+  const { type = "l2" } = target.metric ?? {};
+  const levels =
+    target.type === "consistency"
+      ? `${target.startScales ?? 2} to ${target.endScales ?? 150} noise levels`
+      : `${target.scales ?? 18} noise levels, down a Heun step of the teacher`;
+  return `its own answer at the next of ${levels}; distance ${type}`;
 }
 
 function list(terminal: Terminal): void {

@@ -122,6 +122,8 @@ test("a consistency model draws in one step or more, and goes on where it stoppe
     assert.equal(code, 0, stderr);
     assert.match(stdout, calls);
   }
+  const told = await inProcess(["explain", path, "--no-measure"]);
+  assert.match(told.stdout, /target {4}its own answer at the next of 18 noise levels, .*; distance l2/);
   const again = join(folder, "consistent-again");
   cpSync(student, again, { recursive: true });
   rmSync(join(again, "consistency"), { recursive: true });
