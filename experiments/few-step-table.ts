@@ -1,11 +1,11 @@
 /**
  * Few-step students against their teacher's solvers. Distils a run from 64 steps with three seeds: to 16, 4 and 1, each student
  * the next one's teacher, and from the same 16 to 8 and 2. Measures every student, and the teacher under DDIM, Heun and
- * DPM-Solver++ at as many evaluations of D, on Karras' levels and on the students' own. At four it measures again with more
- * samples, students and solvers from the same starts, and takes the differences in pairs. Prints a table in Markdown and writes it
- * with a plot and JSON. What is there already is not done again, so it can be stopped.
+ * DPM-Solver++ at as many evaluations of D, on the students' levels and the last also on Karras'. At four it measures again with
+ * more samples, students and solvers from the same starts, and takes the differences in pairs. Prints a table in Markdown and
+ * writes it with a plot and JSON. What is there already is not done again, so it can be stopped.
  *
- *   node dist/experiments/few-step-table.js TEACHER OUT [--n 512] [--pairs 2000] [--guidance 1.5] [--duration 6k,24k,8k]
+ *   node dist/experiments/few-step-table.js TEACHER OUT [--n 512] [--pairs 2000] [--guidance 1.5] [--duration 6k,24k,6k]
  *        [--consistency 5k|0] [--save DIR]
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ const { positionals, values } = parseArgs({
     n: { type: "string", default: "512" },
     pairs: { type: "string", default: "2000" },
     guidance: { type: "string", default: "1.5" },
-    duration: { type: "string", default: "6k,24k,8k" },
+    duration: { type: "string", default: "6k,24k,6k" },
     consistency: { type: "string", default: "0" },
     save: { type: "string" },
   },
@@ -134,21 +134,18 @@ interface Solver {
 
 /** Those that evaluate D so many times, or once less: Heun, whose last step is Euler's. On one step all are the same. */
 function solversAt(nfe: number): Solver[] {
-  const half = nfe / 2;
-  const solvers = [
-    { name: "DDIM", sampler: "ddim", steps: nfe, evaluations: nfe },
-    ...(nfe > 1 ? [{ name: "DPM-Solver++(2M)", sampler: "dpm++2m", steps: nfe, evaluations: nfe }] : []),
-    ...(nfe > 2 ? [{ name: "Heun", sampler: "heun", steps: half, evaluations: nfe - 1 }] : []),
-  ];
-  return solvers.flatMap(({ name, sampler, steps, evaluations }) => {
-    const on = (levels: string, grid: readonly string[]) => ({
-      what: `teacher, ${name}, ${levels} levels`,
-      evaluations,
-      flags: ["--sampler", sampler, ...grid, ...weight],
-    });
-    const karras = on("karras", ["--grid", "karras", "--steps", `${steps}`]);
-    return nfe === 1 ? [karras] : [karras, on("cosine", ["--grid", levelsFile(steps)])];
+  const on = (name: string, evaluations: number, ...flags: string[]): Solver => ({
+    what: `teacher, ${name}`,
+    evaluations,
+    flags: [...flags, ...weight],
   });
+  if (nfe === 1) return [on("DDIM", 1, "--sampler", "ddim", "--grid", levelsFile(1))];
+  return [
+    on("DDIM", nfe, "--sampler", "ddim", "--grid", levelsFile(nfe)),
+    on("DPM-Solver++(2M)", nfe, "--sampler", "dpm++2m", "--grid", levelsFile(nfe)),
+    on("DPM-Solver++(2M), karras levels", nfe, "--sampler", "dpm++2m", "--grid", "karras", "--steps", `${nfe}`),
+    ...(nfe > 2 ? [on("Heun", nfe - 1, "--sampler", "heun", "--grid", levelsFile(nfe / 2))] : []),
+  ];
 }
 
 // Four steps in pairs.
