@@ -1,11 +1,21 @@
 /** Writing what every engine's process is started with. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { MemorySpec } from "../src/training/index.ts";
 import { type BenchName, type BenchNetwork, benchInputs, benchNetworks, benchWeights, buildBench } from "./networks.ts";
 import type { Job, Layout } from "./protocol.ts";
 
+export interface JobOptions {
+  readonly threads: number;
+  readonly memory?: MemorySpec;
+}
+
 /** Writes weights, inputs and a job for each layout; returns the jobs' files. */
-export function writeJobs(folder: string, name: BenchName, threads: number): Record<Layout, string> {
+export function writeJobs(
+  folder: string,
+  name: BenchName,
+  { threads, memory = "normal" }: JobOptions,
+): Record<Layout, string> {
   const network: BenchNetwork = benchNetworks[name];
   const { parameters } = buildBench(network);
   const file = (label: string, data: Float32Array) => {
@@ -25,6 +35,7 @@ export function writeJobs(folder: string, name: BenchName, threads: number): Rec
     ),
     lr: 1e-4,
     threads,
+    memory,
   };
   const write = (layout: Layout) => {
     const path = join(folder, `${layout}.json`);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cost, type Expr, input, meanSquaredError, sizeOf, topological } from "../src/graph/index.ts";
 import { flatGradient, parameterCount } from "../src/nn/index.ts";
+import type { MemorySpec } from "../src/training/index.ts";
 import { calm, disturbing, watchOthers } from "./disturbance.ts";
 import { writeJobs } from "./job.ts";
 import { type BenchName, type BenchNetwork, benchNetworks, buildBench } from "./networks.ts";
@@ -16,6 +17,8 @@ export interface MeasureOptions {
   /** Measurements of each kind; at least 1. */
   readonly repeats: number;
   readonly threads: number;
+  /** How the library trains; "normal" by default. */
+  readonly memory?: MemorySpec;
   /** The engines to compare with. */
   readonly others: readonly EngineSpec[];
 }
@@ -96,7 +99,7 @@ export async function* measure(name: BenchName, options: MeasureOptions): AsyncG
   const open = new Set<Side>();
   try {
     const { parameters, convFlops, flops } = trainingGraph(network);
-    const jobs = writeJobs(folder, name, options.threads);
+    const jobs = writeJobs(folder, name, options);
     const results = [ornstein, ...options.others].map((spec) => ({
       spec,
       result: { engine: spec.label, refused: {} } as Mutable<EngineResult>,

@@ -1,7 +1,7 @@
 /** The library's side of the bench: `node ornstein.js JOB`. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { input, meanSquaredError } from "../src/graph/index.ts";
+import { input, meanSquaredError, recompute } from "../src/graph/index.ts";
 import { bake, flatGradient, flatten, parameterCount } from "../src/nn/index.ts";
 import { type CompileOptions, compile, compileStateful, type Program } from "../src/runtime/index.ts";
 import { adam, adamFeeds, adamRates } from "../src/training/index.ts";
@@ -17,9 +17,12 @@ function compileTraining(job: Job, options: CompileOptions) {
   const network = benchNetworks[job.network.name as BenchName];
   const { output, parameters } = buildBench(network);
   const loss = meanSquaredError(output, input("target", output.shape));
+  const passes = [loss, flatGradient(loss, parameters)];
+  const nodes = parameters.map(({ node }) => node);
+  const kept = job.memory === "low" ? recompute(passes, 1, nodes) : passes;
   const flat = (name: string) => input(name, [parameterCount(parameters)]);
   const before = { params: flat("params"), mean: flat("mean"), square: flat("square") };
-  const [flatLoss, gradient] = flatten([loss, flatGradient(loss, parameters)], parameters, before.params);
+  const [flatLoss, gradient] = flatten(kept, parameters, before.params);
   const { params, mean, square } = adam(optimizer, before, gradient, adamRates());
   const carried = {
     params: { before: before.params, after: params },

@@ -1,4 +1,5 @@
 /** What the bench asks of an engine in its own process: one JSON request a line, one JSON answer a line. */
+import type { MemorySpec } from "../src/training/index.ts";
 import type { BenchConfig } from "./networks.ts";
 
 /** A file that each process is started with. */
@@ -12,6 +13,8 @@ export interface Job {
   readonly inputs: Readonly<Record<string, readonly [file: string, shape: readonly number[]]>>;
   readonly lr: number;
   readonly threads: number;
+  /** How much the library keeps for gradients. */
+  readonly memory: MemorySpec;
   /** Layout of images in memory, for engines that let it be chosen. */
   readonly layout?: Layout;
 }

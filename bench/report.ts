@@ -87,6 +87,8 @@ export function rowsOf(result: NetworkResult): Row[] {
   speed(`training, ${noun}`, "train");
   speed(`sampling, ${noun}`, "sample");
 
+  if (own.train && !others.some(({ train }) => train))
+    add({ what: "peak memory in training", own: mebibytes(own.train.peakBytes), value: own.train.peakBytes });
   for (const other of others)
     if (own.train && other.train)
       add(

@@ -11,6 +11,7 @@ import {
   table,
 } from "../../bench/index.ts";
 import { SessionError, unknownName } from "../errors/index.ts";
+import { memorySpecs } from "../training/index.ts";
 import { command } from "./command.ts";
 
 export const bench = command({
@@ -21,17 +22,19 @@ export const bench = command({
   flags: {
     repeats: { type: "integer", default: 10, min: 1, help: "Measurements of each kind, the engines in turn" },
     threads: { type: "integer", default: 2, min: 1, help: "Threads of every engine" },
+    memory: { type: "choice", choices: memorySpecs, default: "normal", help: "How Ornstein trains; see train --help" },
     quick: { type: "boolean", help: `Only ${quickNames.join(" and ")}, with 5 measurements at most` },
     python: { type: "string", value: "PROGRAM", help: "Interpreter that has PyTorch; python3 if left out" },
     out: { type: "string", value: "FILE", help: "Write all results to a JSON file" },
   },
-  async run(list, { repeats, threads, quick, python, out }, terminal) {
+  async run(list, { repeats, threads, memory, quick, python, out }, terminal) {
     const names = list === undefined ? (quick ? quickNames : benchNames) : list.split(",").map(parseName);
     const records: BenchRecord[] = [];
     const running = run({
       names,
       repeats: quick ? Math.min(repeats, 5) : repeats,
       threads,
+      memory,
       pythons: python === undefined ? ["python3", "/usr/bin/python3"] : [python],
     });
     for await (const record of running) {

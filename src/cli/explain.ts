@@ -178,8 +178,12 @@ function* description(
   const summary = (presetSummaries as Readonly<Record<string, string>>)[name];
   const classes = dataset.classes ? `, ${dataset.classes.length} classes` : "";
   const patch = model.patch > 1 ? `, ${model.patch}×${model.patch} pixels as one` : "";
-  const { batch, microBatch = batch, images } = training;
-  const parts = microBatch < batch ? ` (in passes of ${microBatch})` : "";
+  const { batch, microBatch = batch, memory, images } = training;
+  const ways = [
+    ...(microBatch < batch ? [`in passes of ${microBatch}`] : []),
+    ...(memory === "low" ? ["much of each computed again for the gradients"] : []),
+  ];
+  const parts = ways.length > 0 ? ` (${ways.join(", ")})` : "";
   const conditional = model.conditional ? ", told the class" : "";
   yield summary === undefined ? name : `${name}: ${summary}`;
   yield row(

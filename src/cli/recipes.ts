@@ -19,6 +19,7 @@ import {
 } from "../recipe/index.ts";
 import { dataFingerprint, fitMicroBatch, probe, type RunDescription } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
+import { memorySpecs } from "../training/index.ts";
 import type { Flags, Terminal, Values } from "./command.ts";
 import { watched } from "./sources.ts";
 import { bytes } from "./terminal.ts";
@@ -34,6 +35,7 @@ export const recipeFlags = {
     value: "SIZE",
     help: "With --micro-batch auto: take no more, such as 2GB [80% of free]",
   },
+  memory: { type: "choice", choices: memorySpecs, help: "low: keep less for the gradients and compute it again" },
   seed: { type: "integer", min: 0, help: "Of everything random" },
   set: { type: "strings", value: "FIELD=VALUE", help: "Set any field of the recipe; may be repeated" },
 } as const satisfies Flags;
@@ -65,6 +67,7 @@ export function askedRecipe(name: string, flags: AskedFlags): { readonly recipe:
     ...(flags.data === undefined ? [] : [`data.source=${JSON.stringify(flags.data)}`]),
     ...(flags.batch === undefined ? [] : [`training.batch=${flags.batch}`]),
     ...(flags.microBatch === undefined || flags.microBatch === "auto" ? [] : [microBatchOf(flags.microBatch)]),
+    ...(flags.memory === undefined ? [] : [`training.memory=${flags.memory}`]),
     ...(flags.seed === undefined ? [] : [`training.seed=${flags.seed}`]),
     ...flags.set,
   ];

@@ -60,7 +60,7 @@ export const train = command({
     };
     if (flags.resume) {
       if (flags.out === undefined) throw new ConfigError("train --resume: needs --out DIR, the run to continue.");
-      const fixed = (["data", "batch", "microBatch", "maxMemory", "seed"] as const).find(
+      const fixed = (["data", "batch", "microBatch", "maxMemory", "memory", "seed"] as const).find(
         (key) => flags[key] !== undefined,
       );
       const given = fixed ?? (flags.set.length > 0 ? "set" : undefined);

@@ -1,5 +1,6 @@
 /** What computing a graph once takes: arithmetic and memory, counted from shapes. */
-import { type Expr, type OpAttrs, type OpName, topological } from "./expr.ts";
+import type { Expr, OpAttrs, OpName } from "./expr.ts";
+import { schedule } from "./schedule.ts";
 import { sizeOf } from "./shape.ts";
 
 export interface Cost {
@@ -15,8 +16,8 @@ export interface Cost {
   /** Bytes of all values computed. A reshaped value is no new one. */
   readonly intermediateBytes: number;
   /**
-   * The most bytes of computed values alive at once when nodes run in topological order and each is freed after its last
-   * use; outputs stay. An engine may do a little better by working in place, or worse by another order.
+   * The most bytes of computed values alive at once when nodes run as {@link schedule} has them and each is freed after its
+   * last use; outputs stay. An engine may do a little better by working in place, or worse by another order.
    */
   readonly peakBytes: number;
 }
@@ -65,6 +66,7 @@ const work: { readonly [K in OpName]: Work<K> } = {
   siluSlope: each,
   cast: none,
   detach: none,
+  after: none,
   reduceSum: perInput(1),
   reduceMax: perInput(1),
   sumSquares: perInput(2),
@@ -92,11 +94,12 @@ const work: { readonly [K in OpName]: Work<K> } = {
   groupInverseStd: perInput(4),
 };
 
-const bytesOf = (x: Expr) => size(x) * { float32: 4, int64: 8, bool: 1 }[x.dtype];
+/** Bytes of a value. */
+export const bytesOf = (x: Expr) => size(x) * { float32: 4, int64: 8, bool: 1 }[x.dtype];
 
 /** The cost of the graph as it stands; what is compiled is `simplify(outputs)`. */
 export function cost(outputs: readonly Expr[]): Cost {
-  const order = topological(outputs);
+  const order = schedule(outputs);
   const total = { nodes: 0, macs: 0, flops: 0, inputBytes: 0, constantBytes: 0, intermediateBytes: 0 };
   for (const node of order) {
     if (node.op === "input") total.inputBytes += bytesOf(node);
@@ -106,7 +109,7 @@ export function cost(outputs: readonly Expr[]): Cost {
       total.nodes++;
       total.macs += macs;
       total.flops += flops;
-      if (node.op !== "reshape") total.intermediateBytes += bytesOf(node);
+      if (!isView(node)) total.intermediateBytes += bytesOf(node);
     }
   }
   return { ...total, peakBytes: peak(order, outputs) };
@@ -116,10 +119,13 @@ function workOf<K extends OpName>(node: Expr<K>) {
   return work[node.op](node as Expr, node.inputs, node.attrs);
 }
 
-/** The node whose memory a reshaped value is. */
-function owner(node: Expr): Expr {
+/** Whether the value is another's memory. */
+const isView = ({ op }: Expr): boolean => op === "reshape" || op === "after";
+
+/** The node whose memory a value is. */
+export function owner(node: Expr): Expr {
   let at = node;
-  while (at.op === "reshape") at = at.inputs[0];
+  while (isView(at)) at = at.inputs[0];
   return at;
 }
 
@@ -129,8 +135,8 @@ function peak(order: readonly Expr[], outputs: readonly Expr[]): number {
   for (const y of outputs) lastUse.set(owner(y), order.length);
   let [alive, most] = [0, 0];
   for (const [i, node] of order.entries()) {
-    if (node.op === "input" || node.op === "constant" || node.op === "reshape") continue;
-    alive += bytesOf(node);
+    if (node.op === "input" || node.op === "constant") continue;
+    if (!isView(node)) alive += bytesOf(node);
     most = Math.max(most, alive);
     for (const x of new Set(node.inputs.map(owner)))
       if (lastUse.get(x) === i && x.op !== "input" && x.op !== "constant") alive -= bytesOf(x);

@@ -59,6 +59,8 @@ export interface OpAttrs {
   cast: { readonly dtype: DType };
   /** The same values, through which no gradient flows. */
   detach: None;
+  /** The values of the first input, but not before the others are there. */
+  after: None;
   // Reductions keep the reduced axes, as size 1.
   reduceSum: { readonly axes: readonly number[] };
   reduceMax: { readonly axes: readonly number[] };
@@ -195,6 +197,14 @@ export class Expr<K extends OpName = OpName> {
   /** The same values, through which no gradient flows. */
   detach(): Expr {
     return new Expr("detach", {}, [this]);
+  }
+
+  /**
+   * The same values, but not before those of `others` are there. What is computed from them is computed anew even where
+   * the same was computed from this, which saves keeping it.
+   */
+  after(...others: readonly Expr[]): Expr {
+    return new Expr("after", {}, [this, ...others]);
   }
 
   /** Sum over `axes` (all of them if not given), kept as size 1. */

@@ -30,7 +30,9 @@ export {
 export { gradients } from "./gradients.ts";
 export { infer } from "./infer.ts";
 export { print } from "./print.ts";
+export { recompute } from "./recompute.ts";
 export { evaluate, reference } from "./reference.ts";
+export { schedule } from "./schedule.ts";
 export { broadcast, type Shape, sameShape, showShape, sizeOf, strides } from "./shape.ts";
 export { simplify } from "./simplify.ts";
 export { substitute } from "./substitute.ts";

@@ -117,6 +117,7 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
   siluSlope: unary("siluSlope"),
   cast: ([x], { dtype }) => ({ shape: x.shape, dtype }),
   detach: unary("detach"),
+  after: ([x]) => x,
   reduceSum: reduction("reduceSum"),
   reduceMax: reduction("reduceMax"),
   sumSquares: reduction("sumSquares"),

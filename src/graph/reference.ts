@@ -146,6 +146,7 @@ export const reference: { readonly [K in OpName]: Reference<K> } = {
   cast: ([x], { dtype }) =>
     dtype === "int64" ? x.map(Math.trunc) : dtype === "bool" ? x.map((v) => Number(v !== 0)) : x,
   detach: ([x]) => x,
+  after: ([x]) => x,
   reduceSum: reduce(0, (total, x) => total + x),
   reduceMax: reduce(-Infinity, Math.max),
   sumSquares: reduce(0, (total, x) => total + x * x),

@@ -76,6 +76,7 @@ export const vjp: { readonly [K in OpName]: Vjp<K> } = {
   },
   cast: (dy, _, [x]) => [x.dtype === "float32" ? dy : undefined],
   detach: () => [],
+  after: (dy) => [dy],
   reduceSum: (dy, _, [x]) => [dy.expand(x.shape)],
   // Equal largest elements share the gradient.
   reduceMax: (dy, y, [x], { axes }) => {

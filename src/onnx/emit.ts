@@ -20,6 +20,12 @@ const opsets = [
   { domain: "com.microsoft.nchwc", version: 1 },
 ];
 
+/** A value that another one waits for. */
+export interface Waited {
+  readonly name: string;
+  readonly rank: number;
+}
+
 export class Emit {
   /** Channels in a block of the processor's blocked layout; 0 where there is none. */
   readonly block: number;
@@ -133,6 +139,55 @@ export class Emit {
       });
   }
 
+  /** A view of `x` that waits for others: its sizes are computed out of those, though they are always `shape`. */
+  delayed(x: string, shape: Shape, others: readonly Waited[]): string {
+    const [zero] = this.once(`nothing ${others.map(({ name }) => name)}`, () => {
+      const elements = others.map((other) => this.#element(other));
+      return [this.#zero(elements.length === 1 ? elements[0] : this.node("Concat", elements, { axis: 0 }))];
+    });
+    return this.node("Reshape", [x, this.node("Add", [this.ints(shape), zero])]);
+  }
+
+  /** The first element of a value, [1]. */
+  #element({ name, rank }: Waited): string {
+    return this.once(`element ${name}`, () => {
+      if (rank === 0) return [this.node("Reshape", [name, this.ints([1])])];
+      const [from, to] = [0, 1].map((at) => this.ints(new Array(rank).fill(at)));
+      const element = this.node("Slice", [name, from, to]);
+      return [rank === 1 ? element : this.node("Reshape", [element, this.ints([1])])];
+    })[0];
+  }
+
+  /** The integer 0, made of some numbers: none of them is less than itself, and what is no number is not either. */
+  #zero(numbers: string): string {
+    const zeros = this.node("Cast", [this.node("Less", [numbers, numbers])], { to: elementTypes.int64 });
+    return this.node("ReduceMax", [zeros], { keepdims: 1 });
+  }
+
+  /**
+   * Keeps ONNX Runtime from knowing shapes before it runs. It would plan to use a value's memory for a
+   * later one of the same shape, however much later, and so hold on to it all the while; now it frees what nobody needs.
+   */
+  #hideShapes(): void {
+    const [given] = this.#inputs.filter(({ type }) => type.tensorType.elemType === elementTypes.float32);
+    if (!given) return;
+    const nodes = this.#nodes.splice(0);
+    const zero = this.#zero(this.#element({ name: given.name, rank: given.type.tensorType.shape.dim.length }));
+    // The sizes of `one` are not known, nor the rank of what remains without those that are 1.
+    const one = this.node("Reshape", [zero, this.node("Add", [this.ints([1]), zero])]);
+    const hidden = this.node("Squeeze", [one]);
+    const known = new Set(this.#initializers.map(({ name }) => name));
+    const computed = new Map<string, string>();
+    const shown = nodes.map((node) => {
+      const [x, sizes] = node.input;
+      if (node.opType !== "Reshape" || !known.has(sizes)) return node;
+      const named = computed.get(sizes) ?? this.node("Add", [sizes, hidden]);
+      computed.set(sizes, named);
+      return { ...node, input: [x, named] };
+    });
+    this.#nodes.push(...shown);
+  }
+
   /** A float32 constant. Equal small ones are written once. */
   floats(data: ArrayLike<number>, shape: Shape): string {
     const key = data.length <= 64 ? `floats ${shape} ${Array.from(data).join()}` : undefined;
@@ -172,7 +227,9 @@ export class Emit {
     };
   }
 
-  finish(metadata: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
+  /** The model; `frugal` trades a little time for less memory. */
+  finish(metadata: Readonly<Record<string, string>>, frugal = false): Uint8Array<ArrayBuffer> {
+    if (frugal) this.#hideShapes();
     return encodeModel({
       irVersion: 10,
       producerName: "ornstein",

@@ -65,6 +65,12 @@ export class Layouts {
     return plain === undefined && blocked === undefined && sum !== undefined;
   }
 
+  /** A form of the value that is computed, the blocked one if there is a choice. */
+  either(x: Expr): { readonly plain: string } | { readonly blocked: string } {
+    const { plain, blocked } = this.#held.get(x)!;
+    return plain !== undefined && blocked === undefined ? { plain } : { blocked: this.blocked(x) };
+  }
+
   /** Name of the value in the plain layout. */
   plain(x: Expr): string {
     const held = this.#held.get(x)!;

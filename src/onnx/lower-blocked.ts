@@ -213,6 +213,12 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
       blocked: layouts.depthwise(s, slope.shape, { scale: minus, shift: filledRows(layouts, slope.shape, 1), plus }),
     };
   },
+  after: (layouts, { shape }, _, [x, ...others]) => {
+    const nameOf = (y: Expr): string => Object.values(layouts.either(y))[0];
+    const [form] = Object.keys(layouts.either(x));
+    const waited = others.map((other) => ({ name: nameOf(other), rank: other.shape.length }));
+    return { [form]: layouts.emit.delayed(nameOf(x), shape, waited) };
+  },
   rowAffine: (layouts, y, _, [x, scale, shift]) => {
     if (!isRows(scale, y.shape) || !suits(layouts, [x])) return undefined;
     const sum = scaled(layouts, layouts.sum(x), rowVector(layouts, scale, y.shape));

@@ -68,6 +68,12 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
     return emit.node("Add", [s, emit.node("Sub", [y, emit.node("Mul", [y, s])])]);
   },
   detach: (_, [x]) => x,
+  after: (emit, [x, ...others], _, { shape }, [, ...waited]) =>
+    emit.delayed(
+      x,
+      shape,
+      waited.map((other, i) => ({ name: others[i], rank: other.shape.length })),
+    ),
   cast: (emit, xs, { dtype }) => emit.node("Cast", xs, { to: elementTypes[dtype] }),
   reduceSum: reduction("ReduceSum"),
   reduceMax: reduction("ReduceMax"),

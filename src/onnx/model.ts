@@ -1,14 +1,6 @@
 /** From a graph to the bytes of an ONNX model. */
 import { GraphError } from "../errors/index.ts";
-import {
-  type ConvAttrs,
-  type Expr,
-  type OpAttrs,
-  type OpName,
-  sameShape,
-  simplify,
-  topological,
-} from "../graph/index.ts";
+import { type ConvAttrs, type Expr, type OpAttrs, type OpName, sameShape, schedule, simplify } from "../graph/index.ts";
 import { blockedConv, blockedInputGrad, type Extras, fitsBlocked } from "./blocked.ts";
 import { Emit } from "./emit.ts";
 import { type Held, Layouts } from "./layouts.ts";
@@ -22,7 +14,10 @@ export interface ModelOptions {
   readonly block?: number;
 }
 
-/** The model that computes the named outputs from the graph's inputs. The graph is simplified first. */
+/**
+ * The model that computes the named outputs from the graph's inputs. The graph is simplified first. ONNX Runtime follows
+ * the order of the nodes as far as their inputs leave a choice. Where values wait for others, memory is meant to be saved.
+ */
 export function toOnnx(
   outputs: Readonly<Record<string, Expr>>,
   { metadata = {}, block = 0 }: ModelOptions = {},
@@ -49,20 +44,9 @@ export function toOnnx(
     layouts.hold(node, sum ? lowerSum(layouts, sum) : lowerNode(layouts, node));
   }
   for (const [i, root] of roots.entries()) emit.output(names[i], layouts.plain(root), root.shape, root.dtype);
-  return emit.finish(metadata);
-}
-
-/**
- * The order in which nodes are emitted, and which ONNX Runtime follows: of vectors that are joined, such as the gradients
- * of all parameters, the ones that need least come first. So the gradient of a layer's filters is taken as soon as that
- * of its output is there, and not when all of these have been kept to the end.
- */
-function schedule(roots: readonly Expr[]): Expr[] {
-  const height = new Map<Expr, number>();
-  for (const node of topological(roots))
-    height.set(node, 1 + node.inputs.reduce((most, x) => Math.max(most, height.get(x)!), 0));
-  return topological(roots, ({ op, inputs, shape }) =>
-    op === "concat" && shape.length === 1 ? [...inputs].sort((a, b) => height.get(a)! - height.get(b)!) : inputs,
+  return emit.finish(
+    metadata,
+    order.some(({ op }) => op === "after"),
   );
 }
 

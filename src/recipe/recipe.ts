@@ -150,6 +150,7 @@ export function trainerOf(recipe: Recipe, facts: DataFacts): TrainerSpec {
     ...(training.averages && { averages: training.averages.stds }),
     batch: training.batch,
     microBatch: training.microBatch ?? training.batch,
+    ...(training.memory && { memory: training.memory }),
     ...(training.clip !== undefined && { clip: training.clip }),
     labelDropout: training.labelDropout,
     ...(recipe.model.guidance && { guidance: recipe.model.guidance }),

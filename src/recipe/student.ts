@@ -111,11 +111,12 @@ export const studentData = ({ data }: Recipe): Recipe["data"] => ({
 /** How any student trains: as its teacher, without weight decay, at a falling rate, and with hardly an average. */
 export function studentTraining({ training }: Recipe, options: StudentTraining): Recipe["training"] {
   const { images, learningRate, batch = training.batch, seed = training.seed } = options;
-  const { microBatch, optimizer, labelDropout } = training;
+  const { microBatch, memory, optimizer, labelDropout } = training;
   return {
     images,
     batch,
     ...(microBatch !== undefined && microBatch < batch && { microBatch }),
+    ...(memory && { memory }),
     optimizer: { ...optimizer, ...(optimizer.weightDecay !== undefined && { weightDecay: 0 }) },
     learningRate: { peak: learningRate, decay: { type: "linear", over: "images", to: images } },
     ema: { type: "half-life", images: Math.max(1, Math.round(images / 100)) },

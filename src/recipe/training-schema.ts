@@ -1,6 +1,13 @@
 /** The schema of how a model is trained. */
 import { z } from "zod";
-import type { CouplingSpec, EmaSpec, LearningRateSpec, OptimizerSpec, TargetSpec } from "../training/index.ts";
+import {
+  type CouplingSpec,
+  type EmaSpec,
+  type LearningRateSpec,
+  memorySpecs,
+  type OptimizerSpec,
+  type TargetSpec,
+} from "../training/index.ts";
 import { count, fraction, member, nonNegative, optional, positive, share, whole } from "./fields.ts";
 
 const span = { over: z.enum(["steps", "images"]), to: positive, ...optional({ from: nonNegative }) };
@@ -73,6 +80,8 @@ export const trainingSchema = z.strictObject({
   batch: count,
   /** Samples in one pass through the network, if less; divides the batch. */
   microBatch: z.exactOptional(count),
+  /** Whether gradients find what they want kept, or most of it is computed a second time, which takes less memory and more work. */
+  memory: z.exactOptional(z.enum(memorySpecs)),
   optimizer: optimizerSchema,
   learningRate: learningRateSchema,
   ema: emaSchema,

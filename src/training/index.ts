@@ -63,6 +63,8 @@ export {
 export {
   compileUpdate,
   type Distance,
+  type MemorySpec,
+  memorySpecs,
   type Outcome,
   type StateName,
   stateNames,

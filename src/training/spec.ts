@@ -9,6 +9,7 @@ import type { LearningRateSpec } from "./learning-rate.ts";
 import type { ModelSpec } from "./model.ts";
 import type { OptimizerSpec } from "./optimizer.ts";
 import type { StableTargetSpec } from "./stable-target.ts";
+import type { MemorySpec } from "./step.ts";
 import type { MovedTarget } from "./target.ts";
 import type { TeacherTargetSpec } from "./teacher-target.ts";
 
@@ -22,6 +23,8 @@ export interface TrainerSpec {
   readonly averages?: readonly number[];
   readonly batch: number;
   readonly microBatch: number;
+  /** How much is kept for the gradients; all they want by default. */
+  readonly memory?: MemorySpec;
   readonly clip?: number;
   /** The share of labels that are left out in training, which classifier-free guidance needs. */
   readonly labelDropout: number;

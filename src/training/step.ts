@@ -5,7 +5,7 @@
  * A classifier's loss is the cross-entropy of its logits instead. Stable targets add "shift" to the target; the pseudo-Huber loss is a root of the squared error; a distance of features takes its place altogether. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
  */
 import { ConfigError } from "../errors/index.ts";
-import { type Expr, input, sameShape, showShape } from "../graph/index.ts";
+import { type Expr, input, recompute, sameShape, showShape } from "../graph/index.ts";
 import { flatGradient, flatten, type NoiseInput, type Parameter, parameterCount } from "../nn/index.ts";
 import { type CompileOptions, compile, compileStateful, type Feeds, type StatefulProgram } from "../runtime/index.ts";
 import { logProbability } from "./classifier.ts";
@@ -14,12 +14,20 @@ import { buildModel, type ModelSpec, modelInputs } from "./model.ts";
 import { type AdamState, adam, adamRates, type OptimizerSpec } from "./optimizer.ts";
 import { varianceInputs, varianceLoss } from "./variance-loss.ts";
 
+/**
+ * What is kept from the forward to the backward pass: all that gradients want, or little, and the rest is computed a second
+ * time. The gradient is the same up to rounding.
+ */
+export const memorySpecs = ["normal", "low"] as const;
+export type MemorySpec = (typeof memorySpecs)[number];
+
 export interface UpdateSpec {
   readonly model: ModelSpec;
   /** Samples in one update. */
   readonly batch: number;
   /** Samples in one pass through the network; divides `batch`. The gradient is that of the whole batch. */
   readonly microBatch: number;
+  readonly memory?: MemorySpec;
   readonly optimizer: OptimizerSpec;
   /** The gradient's norm is cut to this; undefined leaves it alone. */
   readonly clip?: number;
@@ -144,14 +152,16 @@ export interface UpdateGraphs {
 
 /** Builds the graphs of an update. Throws ConfigError where the model does not fit its data. */
 export function updateGraphs(spec: UpdateSpec): UpdateGraphs {
-  const { batch, microBatch } = spec;
+  const { batch, microBatch, memory } = spec;
   if (batch % microBatch !== 0)
     throw new ConfigError(`training.microBatch: ${microBatch} does not divide the batch of ${batch}.`);
   const { losses, parameters, uniforms } = lossGraph(spec);
   const flat = (name: StateName) => input(name, [parameterCount(parameters)]);
   const before = { params: flat("params"), mean: flat("mean"), square: flat("square"), ema: flat("ema") };
-  const ofParameters = flatGradient(losses.sum().mul(1 / batch), parameters);
-  const [microLosses, gradient] = flatten([losses, ofParameters], parameters, before.params);
+  const passes = [losses, flatGradient(losses.sum().mul(1 / batch), parameters)];
+  const nodes = parameters.map(({ node }) => node);
+  const kept = memory === "low" ? recompute(passes, 1, nodes) : passes;
+  const [microLosses, gradient] = flatten(kept, parameters, before.params);
   return {
     parameters,
     uniforms,

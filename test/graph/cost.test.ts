@@ -41,6 +41,7 @@ test("every primitive that computes has a cost", () => {
   const free: readonly OpName[] = [
     "cast",
     "detach",
+    "after",
     "reshape",
     "transpose",
     "expand",

@@ -72,6 +72,7 @@ export const examples: { readonly [K in Exclude<OpName, "input" | "constant">]: 
   silu: [{ shapes: [[2, 3]], build: (x) => x.silu() }],
   siluSlope: [{ shapes: [[2, 3]], build: (x) => new Expr("siluSlope", {}, [x]) }],
   detach: [{ shapes: [[2, 3]], build: (x) => x.detach(), flat: true }],
+  after: [{ shapes: [[2, 3], [4]], build: (x, trigger) => x.after(trigger) }],
   cast: [{ shapes: [[2, 3]], build: (x) => x.cast("int64").cast("float32"), flat: true, offset: 3 }],
   reduceSum: [
     { shapes: [[2, 3, 4]], build: (x) => x.sum([0, 2]) },
