@@ -1,22 +1,25 @@
 /** The command line: finds the command, carries it out, turns mistakes into one line and exit code 2. */
+import { readFileSync } from "node:fs";
 import { ConfigError, GraphError, SessionError } from "../errors/index.ts";
 import { NonFiniteError } from "../training/index.ts";
-import { helpOf } from "./command.ts";
+import { helpOf, summaryOf } from "./command.ts";
 import { commands } from "./commands.ts";
 import { parseCommandLine } from "./parse.ts";
 import { openTerminal, type Streams } from "./terminal.ts";
 
-const overview = () => {
-  const all = Object.values(commands);
-  const width = Math.max(...all.map(({ name }) => name.length));
-  return [
+const overview = (columns: number | undefined) =>
+  [
     "ornstein — train, sample, measure and understand diffusion models",
     "",
-    ...all.map(({ name, summary }) => `  ${name.padEnd(width)} ${summary}`),
+    summaryOf(Object.values(commands), columns),
     "",
-    "  ornstein COMMAND --help says more. ornstein quickstart trains on MNIST and draws digits, in minutes.",
+    "  ornstein COMMAND --help says more.",
+    "  ornstein quickstart trains on MNIST and draws digits, in minutes.",
   ].join("\n");
-};
+
+/** The version of the package. */
+const version = (): string =>
+  JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")).version;
 
 /** Errors that the user can do something about: one line, without a stack. */
 const explained = [ConfigError, GraphError, SessionError, NonFiniteError];
@@ -34,14 +37,17 @@ export async function cli(args: readonly string[], streams: Streams): Promise<nu
 }
 
 async function carryOut(args: readonly string[], streams: Streams): Promise<number> {
-  if (args.length === 0 || ["--help", "-h", "help"].includes(args[0])) {
-    streams.out.write(`${overview()}\n`);
+  const { out } = streams;
+  const tell = (text: string) => {
+    out.write(`${text}\n`);
     return 0;
-  }
+  };
+  if (args.length === 0 || ["--help", "-h", "help"].includes(args[0])) return tell(overview(out.columns));
+  if (["--version", "-V"].includes(args[0])) return tell(version());
   const parsed = parseCommandLine(args);
   if ("helpOf" in parsed) {
-    streams.out.write(`${helpOf(parsed.helpOf)}\n`);
-    return 0;
+    const [first, ...others] = parsed.helpOf;
+    return tell(others.length === 0 ? helpOf(first, out.columns) : summaryOf(parsed.helpOf, out.columns));
   }
   const { command, argument, rest, values, json } = parsed;
   const terminal = openTerminal(streams, json);

@@ -1,4 +1,5 @@
 /** A command as a table of flags: the parser, the help and the documentation come from the same rows. */
+import { twoColumns, wrap } from "./layout.ts";
 
 interface FlagBase {
   readonly help: string;
@@ -52,13 +53,15 @@ export interface Terminal {
   print(line: string): void;
   /** Progress and remarks, for standard error; nothing with --json. */
   say(line: string): void;
-  /** Replaces the last progress line on a terminal; on a file, prints now and then. */
-  progress(line: string): void;
+  /** Replaces the last progress line on a terminal; on a file, prints now and then. With a share done it begins with a bar. */
+  progress(text: string, share?: number): void;
   /** One record a line on standard output with --json; nothing without. */
   record(value: unknown): void;
   /** Makes this the exit code of a command that comes to its end. */
   exit(code: number): void;
   readonly json: boolean;
+  /** Characters in a line of results; infinite where they go to a file. */
+  readonly columns: number;
   readonly signal: AbortSignal;
 }
 
@@ -90,8 +93,11 @@ export const everywhere = {
   help: { type: "boolean", short: "h", help: "Show this help" },
 } as const satisfies Flags;
 
-/** The text of `ornstein COMMAND --help`. */
-export function helpOf({ name, summary, examples, argument, flags }: Command): string {
+/** Help is as wide as this where it is not for a terminal. */
+const usualColumns = 100;
+
+/** The text of `ornstein COMMAND --help`, for a terminal of so many columns. */
+export function helpOf({ name, summary, examples, argument, flags }: Command, columns = usualColumns): string {
   const named = argument && `${argument.name}${argument.many ? "…" : ""}`;
   const usage = argument ? ` ${argument.required ? named : `[${named}]`}` : "";
   const rows: [string, string][] = Object.entries<Flag>({ ...flags, ...everywhere }).map(([key, flag]) => {
@@ -100,12 +106,19 @@ export function helpOf({ name, summary, examples, argument, flags }: Command): s
     return [left, `${flag.help}${fallback}`];
   });
   if (argument) rows.unshift([argument.name, argument.help]);
-  const width = Math.min(Math.max(...rows.map(([left]) => left.length)), 40);
-  const lines = rows.map(([left, right]) =>
-    left.length > width ? `  ${left}\n  ${" ".repeat(width)}  ${right}` : `  ${left.padEnd(width)}  ${right}`,
-  );
   const shown = examples.map((example) => `  $ ornstein ${example}`);
-  return [`ornstein ${name}${usage} — ${summary}`, "", ...lines, ...(shown.length > 0 ? [""] : []), ...shown].join(
-    "\n",
-  );
+  return [
+    ...wrap(`ornstein ${name}${usage} — ${summary}`, columns),
+    "",
+    ...twoColumns(rows, { columns }),
+    ...(shown.length > 0 ? [""] : []),
+    ...shown,
+  ].join("\n");
 }
+
+/** What `ornstein --help` says of commands: a line for each. */
+export const summaryOf = (all: readonly Command[], columns = usualColumns): string =>
+  twoColumns(
+    all.map(({ name, summary }) => [name, summary]),
+    { columns },
+  ).join("\n");

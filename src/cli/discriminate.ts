@@ -9,7 +9,6 @@ import { command } from "./command.ts";
 import { showing, shown } from "./eta.ts";
 import { loadData } from "./recipes.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
-import { bar } from "./terminal.ts";
 import { weightFlags, whichParameters } from "./weights.ts";
 
 export const discriminate = command({
@@ -90,7 +89,7 @@ export const discriminate = command({
       tests: flags.tests,
       signal: terminal.signal,
     })) {
-      if (!tested) terminal.progress(`${bar(images / total)}  ${images} of ${total}  loss ${loss.toFixed(3)}`);
+      if (!tested) terminal.progress(`${images} of ${total}  loss ${loss.toFixed(3)}`, images / total);
       else {
         terminal.print(
           `${images} images: ${loss.toFixed(4)} nats on images set aside${best ? ", the best so far" : ""}`,

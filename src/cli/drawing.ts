@@ -2,7 +2,6 @@
 import { type DrawOptions, draw } from "../recipe/index.ts";
 import { type ParametersOf, parametersOf, type RunFolder } from "../runs/index.ts";
 import type { Terminal } from "./command.ts";
-import { bar } from "./terminal.ts";
 
 /** Of the latest averaged parameters, unless others are named. */
 export interface DrawRunOptions extends DrawOptions, Partial<Pick<ParametersOf, "checkpoint" | "weights" | "ema">> {}
@@ -30,8 +29,7 @@ export async function drawRun(
       const next = await drawing.next();
       if (next.done) return { samples: next.value, evaluations, seconds: (performance.now() - started) / 1000 };
       ({ evaluations } = next.value);
-      const { share } = next.value;
-      terminal.progress(`${bar(share)} ${(share * 100).toFixed(0).padStart(3)}%  ${evaluations} network calls`);
+      terminal.progress(`${evaluations} network calls`, next.value.share);
       terminal.signal.throwIfAborted();
     }
   } finally {

@@ -1,6 +1,6 @@
 /** Progress lines with a bar and the time that is left. */
 import type { Terminal } from "./command.ts";
-import { bar, duration } from "./terminal.ts";
+import { duration } from "./terminal.ts";
 
 /** Shows how far work has come. What was done at the first call does not count for the speed. */
 export type Showing = (what: string, done: number, total: number, note?: string) => void;
@@ -15,9 +15,7 @@ export function showing(terminal: Terminal): Showing {
     const rate = (done - current.done) / seconds;
     const left = rate > 0 && seconds > 1 ? `  ${duration((total - done) / rate)} left` : "";
     const share = total > 0 ? done / total : 0;
-    terminal.progress(
-      `${bar(share)} ${(100 * share).toFixed(0).padStart(3)}%  ${[what, ...(note === undefined ? [] : [note])].join(", ")}${left}`,
-    );
+    terminal.progress(`${[what, ...(note === undefined ? [] : [note])].join(", ")}${left}`, share);
     terminal.signal.throwIfAborted();
   };
 }

@@ -20,6 +20,7 @@ import { probe, RunFolder, type StatsLine, type TeacherDescription, writePlot } 
 import type { Device } from "../runtime/index.ts";
 import { networkSides } from "../training/index.ts";
 import { command, type Terminal } from "./command.ts";
+import { twoColumns } from "./layout.ts";
 import { binLines, learnedState, measureSpreads, spreadFlags, spreadLines, spreadPlot } from "./loss-spread.ts";
 import { comparisonText, objectiveLines, objectivePlots } from "./objective.ts";
 import { dataBytes, prepare, readRecipe, recipeFlags } from "./recipes.ts";
@@ -150,11 +151,8 @@ function consistencyText({ training: { target } }: Recipe): string | undefined {
 
 function list(terminal: Terminal): void {
   const entries = Object.entries(presetSummaries);
-  const width = Math.max(...entries.map(([name]) => name.length));
-  for (const [name, summary] of entries) {
-    terminal.print(`${name.padEnd(width)}  ${summary}`);
-    terminal.record({ name, summary });
-  }
+  for (const line of twoColumns(entries, { columns: terminal.columns, indent: 0 })) terminal.print(line);
+  for (const [name, summary] of entries) terminal.record({ name, summary });
   terminal.print("\nornstein explain NAME says what one takes, ornstein train NAME trains it.");
 }
 

@@ -19,7 +19,6 @@ import type { RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import type { Flags, Terminal, Values } from "./command.ts";
 import { computeFlags } from "./compute-flags.ts";
-import { bar } from "./terminal.ts";
 import { openModel } from "./weights.ts";
 
 export const spreadFlags = {
@@ -83,7 +82,7 @@ export async function measureSpreads(
     });
     let next = await measuring.next();
     while (!next.done) {
-      terminal.progress(`measuring the loss ${bar(next.value.share)}`);
+      terminal.progress("measuring the loss", next.value.share);
       terminal.signal.throwIfAborted();
       next = await measuring.next();
     }

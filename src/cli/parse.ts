@@ -16,12 +16,14 @@ export interface Parsed {
   readonly json: boolean;
 }
 
-/** Reads `NAME [ARGUMENT…] [FLAGS…]`. Returns the command alone where its help is asked for. Throws ConfigError. */
-export function parseCommandLine(words: readonly string[]): Parsed | { readonly helpOf: Command } {
+/** Reads `NAME [ARGUMENT…] [FLAGS…]`. Returns commands alone where their help is asked for. Throws ConfigError. */
+export function parseCommandLine(words: readonly string[]): Parsed | { readonly helpOf: readonly Command[] } {
+  const members = groupOf(words);
+  if (members.length > 0) return { helpOf: members };
   const { command, args } = find(words);
   const { name, argument } = command;
   const { given, positionals } = split(command, args);
-  if (given.has("help")) return { helpOf: command };
+  if (given.has("help")) return { helpOf: [command] };
   const values = Object.fromEntries(
     Object.entries(command.flags).map(([key, flag]) => [key, readFlag(name, key, flag, given.get(key) ?? [])]),
   );
@@ -32,6 +34,12 @@ export function parseCommandLine(words: readonly string[]): Parsed | { readonly 
   if (argument?.required && first === undefined)
     throw new ConfigError(`ornstein ${name}: needs ${argument.name}: ${argument.help}.`);
   return { command, argument: first, rest, values, json: given.has("json") };
+}
+
+/** The commands that begin with the word, where it is no command itself and stands alone or asks for help. */
+function groupOf([word, next = ""]: readonly string[]): readonly Command[] {
+  if (!["", "--help", "-h"].includes(next)) return [];
+  return Object.values(commands).filter(({ name }) => name.startsWith(`${word} `));
 }
 
 /** The command whose name the words begin with; some names are two words. */

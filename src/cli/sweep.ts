@@ -10,7 +10,6 @@ import {
 } from "../recipe/index.ts";
 import { flagName, type Terminal } from "./command.ts";
 import { type SamplingFlags, samplingFlags, samplingOf } from "./sampling-flags.ts";
-import { bar } from "./terminal.ts";
 
 /** One setting of a sweep. */
 export interface Setting {
@@ -98,7 +97,7 @@ export async function sweep(
     let evaluations = 0;
     while (!next.done) {
       evaluations = next.value.perSample;
-      terminal.progress(`${bar((i + next.value.share) / settings.length)} ${setting.name}`);
+      terminal.progress(setting.name, (i + next.value.share) / settings.length);
       terminal.signal.throwIfAborted();
       next = await drawing.next();
     }

@@ -7,9 +7,11 @@ const secondsBetweenLines = 10;
 /** Where text goes; a process's standard output and standard error are such. */
 export interface Streams {
   readonly out: Output;
-  readonly err: Output & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly err: Output & { readonly isTTY?: boolean };
 }
 interface Output {
+  /** Characters in a line, of a terminal. */
+  readonly columns?: number;
   write(text: string): unknown;
 }
 
@@ -41,6 +43,7 @@ export function openTerminal({ out, err }: Streams, json: boolean): Terminal & O
   process.on("SIGTERM", interrupt);
   return {
     json,
+    columns: out.columns ?? Number.POSITIVE_INFINITY,
     signal: abort.signal,
     print(line) {
       clear();
@@ -50,10 +53,12 @@ export function openTerminal({ out, err }: Streams, json: boolean): Terminal & O
       clear();
       if (!json) err.write(`${line}\n`);
     },
-    progress(line) {
+    progress(text, share) {
       if (json) return;
+      const room = (live ? (err.columns ?? 80) : 120) - 1;
+      const line = share === undefined ? text : withBar(text, share, room);
       if (live) {
-        err.write(`\r\x1b[K${line.slice(0, (err.columns ?? 120) - 1)}`);
+        err.write(`\r\x1b[K${line.slice(0, room)}`);
         open = true;
         return;
       }
@@ -106,6 +111,12 @@ export function flops(n: number): string {
 export function bytes(n: number): string {
   if (n >= 2 ** 30) return `${(n / 2 ** 30).toFixed(2)} GiB`;
   return n >= 2 ** 20 ? `${(n / 2 ** 20).toFixed(1)} MiB` : `${(n / 2 ** 10).toFixed(1)} KiB`;
+}
+
+/** A line of progress: the bar gives way to the text. */
+function withBar(text: string, share: number, room: number): string {
+  const rest = ` ${(100 * share).toFixed(0).padStart(3)}%  ${text}`;
+  return bar(share, Math.min(20, Math.max(4, room - rest.length))) + rest;
 }
 
 /** A bar of the given share of `width` characters. */

@@ -11,7 +11,7 @@ import { reportAccuracy } from "./accuracy.ts";
 import { command, type Flags, flagName, type Terminal } from "./command.ts";
 import { computeFlags } from "./compute-flags.ts";
 import { descriptionOf, loadData, prepare, readDuration, readRecipe, recipeFlags } from "./recipes.ts";
-import { amount, bar, duration } from "./terminal.ts";
+import { amount, duration } from "./terminal.ts";
 
 /** Flags about where and how it runs, which leave the result as it is. */
 export const runFlags = {
@@ -181,8 +181,7 @@ async function show(
     terminal.record(event);
     if (event.type === "features") {
       const { step, steps, loss } = event;
-      const share = `${bar(step / steps)} ${((100 * step) / steps).toFixed(0).padStart(3)}%`;
-      terminal.progress(`${share}  training the classifier that the loss looks through, loss ${loss.toFixed(3)}`);
+      terminal.progress(`training the classifier that the loss looks through, loss ${loss.toFixed(3)}`, step / steps);
       continue;
     }
     if (event.type === "ready") {
@@ -196,9 +195,7 @@ async function show(
       const speed = Number.isFinite(imagesPerSecond)
         ? `  ${amount(imagesPerSecond)} images/s  ${duration(secondsLeft)} left`
         : "";
-      terminal.progress(
-        `${bar(share)} ${(100 * share).toFixed(0).padStart(3)}%  ${amount(images)} ${aim}  loss ${loss.toFixed(4)}${speed}`,
-      );
+      terminal.progress(`${amount(images)} ${aim}  loss ${loss.toFixed(4)}${speed}`, share);
     } else if (event.type === "samples") terminal.say(`Samples at ${amount(event.images)} images: ${event.path}`);
     else if (event.type === "done") {
       const { why, step, images } = event;
