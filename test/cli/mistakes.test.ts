@@ -121,6 +121,7 @@ describe("words", () => {
     ],
     "a duration in no unit": [["train", "points", "--duration", "3 days"], /--duration: must be .*got "3 days"/],
     "resume without a run": [["train", "--resume"], /needs --out/],
+    "resume in other memory": [["train", "--resume", "--out", at("run"), "--memory", "low"], /leave --memory out/],
     "resume with another batch": [["train", "--resume", "--out", at("run"), "--batch", "3"], /leave --batch out/],
   };
   for (const [name, [args, pattern]] of Object.entries(cases)) test(name, () => refuses(args, pattern));
