@@ -196,8 +196,8 @@ function add(cell: Omit<Cell, "metrics">, found: Measured) {
 }
 
 await teach("main");
-const compared = Number(pairs) > 0 ? await comparedAt(4) : [];
 await teach("between");
+const compared = Number(pairs) > 0 ? await comparedAt(4) : [];
 for (const nfe of [1, 2, 4, 8, 16]) {
   add({ nfe, calls: nfe, what: "student, DDIM" }, await measuredStudents((seed) => studentPath(nfe, seed)));
   for (const { what, evaluations, flags } of solversAt(nfe))
