@@ -1,5 +1,4 @@
 /** `ornstein analyze run`: how straight a model's trajectories are, and how well it denoises in one step. */
-import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { TrajectoryLevel } from "../analysis/index.ts";
 import { type DenoisingError, examineDenoising, examineTrajectories, usualLevels } from "../recipe/index.ts";
@@ -7,6 +6,7 @@ import { RunFolder, writeSheet } from "../runs/index.ts";
 import { analyzeFlags, cells, levels, show, writeAnalysis } from "./analyze.ts";
 import { command } from "./command.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
+import { makeFolderOf } from "./places.ts";
 import { openModel, weightFlags } from "./weights.ts";
 
 /** Levels of a strip. */
@@ -68,8 +68,8 @@ export const analyzeRun = command({
         terminal.print(cells("σ", "own noise", "matched noise"));
         for (const { sigma, independent, matched } of denoising) terminal.print(cells(sigma, independent, matched));
         if (data.shape.length === 3) {
-          mkdirSync(flags.out, { recursive: true });
           const path = join(flags.out, `strips-${name}.png`);
+          makeFolderOf(path);
           const shown = Math.min(6, flags.n);
           const { dims } = model;
           const chosen = sampled(bundle.guesses, columns);

@@ -1,16 +1,22 @@
 /** What all `ornstein analyze` commands share: where results go, and data laid flat. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { linePlot, type PlotOptions } from "../analysis/index.ts";
 import { type Dataset, elements } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
-import { writeAtomic, writePlot } from "../runs/index.ts";
+import { writePlot } from "../runs/index.ts";
 import type { Flags, Terminal } from "./command.ts";
+import { writeTo } from "./places.ts";
 
 export const analyzeFlags = {
   seed: { type: "integer", default: 0, min: 0, help: "Of everything drawn" },
-  out: { type: "string", value: "DIR", default: "analysis", help: "Folder for plots (SVG and PNG) and numbers (JSON)" },
+  out: {
+    type: "string",
+    value: "DIR",
+    default: "analysis",
+    writes: "folder",
+    help: "Folder for plots (SVG and PNG) and numbers (JSON)",
+  },
 } as const satisfies Flags;
 
 /** Writes plots and the numbers behind them, and says where. */
@@ -21,9 +27,8 @@ export async function writeAnalysis(
   plots: Readonly<Record<string, PlotOptions>>,
   terminal: Terminal,
 ): Promise<void> {
-  mkdirSync(out, { recursive: true });
   const json = join(out, `${name}.json`);
-  writeAtomic(json, [`${JSON.stringify({ analysis: name, ...numbers }, null, 2)}\n`]);
+  writeTo(json, `${JSON.stringify({ analysis: name, ...numbers }, null, 2)}\n`);
   const written = [json];
   for (const [plot, options] of Object.entries(plots))
     written.push(...(await writePlot(join(out, plot), linePlot(options))));

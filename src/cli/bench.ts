@@ -1,5 +1,4 @@
 /** `ornstein bench`: how fast the engine is here, beside other engines where they are installed. */
-import { writeFileSync } from "node:fs";
 import {
   agrees,
   type BenchName,
@@ -13,6 +12,7 @@ import {
 import { SessionError, unknownName } from "../errors/index.ts";
 import { memorySpecs } from "../training/index.ts";
 import { command } from "./command.ts";
+import { writeTo } from "./places.ts";
 
 export const bench = command({
   name: "bench",
@@ -25,7 +25,7 @@ export const bench = command({
     memory: { type: "choice", choices: memorySpecs, default: "normal", help: "How Ornstein trains; see train --help" },
     quick: { type: "boolean", help: `Only ${quickNames.join(" and ")}, with 5 measurements at most` },
     python: { type: "string", value: "PROGRAM", help: "Interpreter that has PyTorch; python3 if left out" },
-    out: { type: "string", value: "FILE", help: "Write all results to a JSON file" },
+    out: { type: "string", value: "FILE.json", writes: ".json", help: "Where to write all results" },
   },
   async run(list, { repeats, threads, memory, quick, python, out }, terminal) {
     const names = list === undefined ? (quick ? quickNames : benchNames) : list.split(",").map(parseName);
@@ -55,7 +55,7 @@ export const bench = command({
     }
     const results = records.filter((record) => record.type === "network");
     for (const line of table(results.flatMap(({ rows }) => rows))) terminal.print(line);
-    if (out !== undefined) writeFileSync(out, `${JSON.stringify(records, null, 1)}\n`);
+    if (out !== undefined) writeTo(out, `${JSON.stringify(records, null, 1)}\n`);
     const wrong = results.filter(({ result }) => !agrees(result.lossDifference));
     if (wrong.length > 0)
       throw new SessionError(

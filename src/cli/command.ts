@@ -1,14 +1,25 @@
 /** A command as a table of flags: the parser, the help and the documentation come from the same rows. */
 import { twoColumns, wrap } from "./layout.ts";
+import type { Place } from "./places.ts";
 
 interface FlagBase {
   readonly help: string;
   /** A one-letter form. */
   readonly short?: string;
+  /** The flag that it means nothing without. */
+  readonly needs?: string;
+  /** Flags beside which it has no use. */
+  readonly notWith?: readonly string[];
 }
 /** One flag. A flag without a default is optional. */
 export type Flag =
-  | (FlagBase & { readonly type: "string"; readonly value: string; readonly default?: string })
+  | (FlagBase & {
+      readonly type: "string";
+      readonly value: string;
+      readonly default?: string;
+      /** What the command writes there, checked before it begins. */
+      readonly writes?: Place;
+    })
   | (FlagBase & { readonly type: "strings"; readonly value: string })
   | (FlagBase & { readonly type: "number"; readonly default?: number; readonly min?: number; readonly max?: number })
   | (FlagBase & { readonly type: "integer"; readonly default?: number; readonly min?: number; readonly max?: number })

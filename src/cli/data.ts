@@ -16,6 +16,7 @@ import { stream } from "../random/index.ts";
 import { writeScatter, writeSheet } from "../runs/index.ts";
 import { command, type Terminal } from "./command.ts";
 import { showing, shown } from "./eta.ts";
+import { checkPlace } from "./places.ts";
 import { loadSource, sourceFlags } from "./sources.ts";
 import { bar, bytes } from "./terminal.ts";
 
@@ -34,12 +35,10 @@ export const dataInspect = command({
   argument,
   examples: ["data inspect mnist", "data inspect photos/ --preview photos.png", "data inspect photos.zip --json"],
   flags: {
-    preview: { type: "string", value: "FILE.png", help: "Draw some of the examples" },
+    preview: { type: "string", value: "FILE.png", writes: ".png", help: "Draw some of the examples" },
     ...sourceFlags,
   },
   async run(source = "", flags, terminal) {
-    if (flags.preview !== undefined && !flags.preview.endsWith(".png"))
-      throw new ConfigError(`data inspect: --preview: must end in .png; got "${flags.preview}".`);
     const dataset = await loadSource(source, flags, { ...terminal, say: () => {} });
     const found = await shown(inspect(dataset), step(terminal));
     for (const line of describe(found)) terminal.print(line);
@@ -62,8 +61,10 @@ export const dataBuild = command({
     ...sourceFlags,
   },
   async run(source = "", flags, terminal) {
+    const place = flags.out ?? ".";
+    checkPlace("data build: --out", fileFor(place, "data"), storeEnding);
     const dataset = await loadSource(source, flags, terminal);
-    const out = fileFor(flags.out ?? ".", dataset.name);
+    const out = fileFor(place, dataset.name);
     const started = performance.now();
     await shown(writeStore(out, dataset), step(terminal));
     tell(out, dataset, terminal, { seconds: (performance.now() - started) / 1000 });
@@ -76,7 +77,7 @@ export const dataSplit = command({
   argument,
   examples: ["data split photos/ --size 64 --test 0.1 --out photos-split", "train edm --data photos-split"],
   flags: {
-    out: { type: "string", value: "DIR", help: "Folder for the two files" },
+    out: { type: "string", value: "DIR", writes: "folder", help: "Folder for the two files" },
     test: { type: "number", default: 0.1, min: 0, max: 1, help: "Share of each class for testing" },
     seed: { type: "integer", default: 0, min: 0, help: "Another seed, another split" },
     ...sourceFlags,

@@ -27,12 +27,17 @@ export const discriminate = command({
     learningRate: { type: "number", default: 3e-4, min: 0, help: "At the start, falling to 0" },
     aot: { type: "boolean", help: "Match noises to images, data and samples apart" },
     conditional: { type: "boolean", help: "Tell it the class, as the run is told" },
-    pool: { type: "integer", default: 512, min: 2, help: "Images matched at a time, with --aot" },
+    pool: { type: "integer", default: 512, min: 2, needs: "aot", help: "Images matched at a time, with --aot" },
     tests: { type: "integer", default: 8, min: 1, help: "Tests on images set aside; the best state is kept" },
     seed: { type: "integer", default: 0, min: 0, help: "Of everything random" },
     ...samplingFlags,
     ...weightFlags,
-    out: { type: "string", value: "DIR", help: "Run folder; RUN-discriminator if left out. Continues what is there" },
+    out: {
+      type: "string",
+      value: "DIR",
+      writes: "folder",
+      help: "Run folder; RUN-discriminator if left out. Continues what is there",
+    },
   },
   async run(path = "", flags, terminal) {
     const folder = RunFolder.open(path);

@@ -70,7 +70,12 @@ export const distill = command({
     seed: { type: "integer", min: 0, help: "Of everything random; the teacher's if left out" },
     weights: weightFlags.weights,
     checkpoint: weightFlags.checkpoint,
-    out: { type: "string", value: "DIR", help: "Folder for steps-32, steps-16, …; RUN-distilled if left out" },
+    out: {
+      type: "string",
+      value: "DIR",
+      writes: "folder",
+      help: "Folder for steps-32, steps-16, …; RUN-distilled if left out",
+    },
     ...runFlags,
     sheets: {
       type: "integer",

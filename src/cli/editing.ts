@@ -19,20 +19,24 @@ const parts = {
 
 export const editFlags = {
   image: { type: "strings", value: "SRC", help: `With --noise or --mask, draw on top of examples: ${givenHelp}` },
-  noise: { type: "number", min: 0, help: "With --image: begin with the image under noise of this level, such as 2" },
+  noise: {
+    type: "number",
+    min: 0,
+    needs: "image",
+    help: "With --image: begin with the image under noise of this level, such as 2",
+  },
   mask: {
     type: "string",
     value: "PART|FILE",
+    needs: "image",
     help: `With --image: draw this part alone: ${Object.keys(parts).join(", ")}, or what is white in an image file`,
   },
 } as const satisfies Flags;
 
 export type EditFlags = Values<typeof editFlags>;
 
-/** Refuses flags that say nothing together. */
+/** Refuses images with which nothing is to be done. */
 export function checkEdit({ image, noise, mask }: EditFlags): void {
-  if (image.length === 0 && (noise !== undefined || mask !== undefined))
-    throw new ConfigError(`sample: --${noise === undefined ? "mask" : "noise"} needs --image, what is drawn on.`);
   if (image.length > 0 && noise === undefined && mask === undefined)
     throw new ConfigError("sample: --image needs --noise, the level to begin at, or --mask, the part to draw.");
 }

@@ -65,7 +65,13 @@ const flags = {
   ...samplingFlags,
   ...guideFlags,
   sweep: { type: "string", value: "NAME=V,V;…", help: "Evaluate under all these settings, such as steps=5..40" },
-  plot: { type: "string", value: "NAME", help: "Plots of a sweep: every number over NFE, as NAME-kid.svg and so on" },
+  plot: {
+    type: "string",
+    value: "NAME",
+    writes: "names",
+    needs: "sweep",
+    help: "Plots of a sweep: every number over NFE, as NAME-kid.svg and so on",
+  },
   ...weightFlags,
   weights: {
     type: "string",
@@ -82,10 +88,16 @@ const flags = {
   curve: {
     type: "string",
     value: "NAME",
+    writes: "names",
     help: "Plot every number against images seen, as NAME-fd.svg and so on; of all checkpoints",
   },
   ...sourceFlags,
-  out: { type: "string", value: "FILE", help: "Add the numbers to this file of JSON lines; a run's eval.jsonl" },
+  out: {
+    type: "string",
+    value: "FILE",
+    writes: "file",
+    help: "Add the numbers to this file of JSON lines; a run's eval.jsonl",
+  },
 } as const;
 
 type EvalFlags = Values<typeof flags>;
@@ -127,7 +139,7 @@ async function evaluateRun(
   terminal: Terminal,
 ): Promise<void> {
   const { recipe } = folder.describe();
-  checkGuides("eval", flags);
+  checkGuides(flags);
   const settings = settingsFor(recipe, flags);
   const subjects = subjectsOf(folder, flags);
   const data = await loadData(recipe, terminal);
@@ -222,7 +234,6 @@ type SubjectOf = ParametersOf;
 /** The sampling of every setting, checked before anything is loaded. */
 function settingsFor(recipe: Recipe, flags: EvalFlags): Setting[] {
   if (flags.sweep !== undefined) return settingsOf(recipe, flags.sweep, flags);
-  if (flags.plot !== undefined) throw new ConfigError("eval: --plot is of a sweep: give --sweep too.");
   const { sampling } = defineRecipe({ ...recipe, sampling: samplingOf(recipe, flags) }, "eval");
   samplingPlan(recipe, sampling);
   return [{ name: sampling.sampler, values: {}, sampling }];
@@ -236,7 +247,11 @@ async function evaluateSource(
   terminal: Terminal,
 ): Promise<void> {
   if (flags.reference === undefined)
-    throw new ConfigError(`eval: ${source} is no run, so it has no data of its own to compare with: give --reference.`);
+    throw new ConfigError(
+      existsSync(source)
+        ? `eval: ${source} is no run, so it has no data of its own to compare with: give --reference.`
+        : `eval: ${source}: there is no such run, file or folder. A data set such as mnist needs --reference.`,
+    );
   const images = await loadSource(source, flags, terminal);
   const against = await prepareReference(flags, chosen, { source, shape: images.shape }, terminal);
   try {

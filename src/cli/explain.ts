@@ -1,6 +1,5 @@
 /** `ornstein explain`: what a recipe is, what it really optimises, and what it takes. */
 
-import { mkdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { compareObjectives, profileOf } from "../analysis/index.ts";
 import type { Dataset } from "../data/index.ts";
@@ -44,7 +43,12 @@ export const explain = command({
   flags: {
     ...recipeFlags,
     against: { type: "string", value: "RECIPE", help: "Compare what counts with another recipe" },
-    out: { type: "string", value: "DIR", help: "Folder for plots of schedule, density and weighting (SVG and PNG)" },
+    out: {
+      type: "string",
+      value: "DIR",
+      writes: "folder",
+      help: "Folder for plots of schedule, density and weighting (SVG and PNG)",
+    },
     ...spreadFlags,
     noMeasure: { type: "boolean", help: "Do not run a few steps to see how long they take" },
   },
@@ -88,11 +92,9 @@ export const explain = command({
       for (const line of binLines(loss.spreads[name])) terminal.print(`  ${line}`);
       plots["loss-spread"] = spreadPlot(loss);
     }
-    if (flags.out !== undefined) {
-      mkdirSync(flags.out, { recursive: true });
+    if (flags.out !== undefined)
       for (const [plot, svg] of Object.entries(plots))
         for (const path of await writePlot(join(flags.out, plot), svg)) terminal.say(`wrote ${path}`);
-    }
     const explained = {
       name,
       ...(lineage && { lineage }),

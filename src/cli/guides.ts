@@ -13,28 +13,36 @@ export const guideFlags = {
     value: "RUN",
     help: "Guide by this classifier: a run of train --objective classifier",
   },
-  classifierScale: { type: "number", min: 0, help: "How strongly the classifier guides; 1 if left out" },
+  classifierScale: {
+    type: "number",
+    min: 0,
+    needs: "classifier",
+    help: "How strongly the classifier guides; 1 if left out",
+  },
   discriminator: { type: "string", value: "RUN", help: "Correct by this discriminator: a run of discriminate" },
   discriminatorWeight: {
     type: "string",
     value: "W|W,W2",
+    needs: "discriminator",
     help: "Of the correction, 1 if left out; of heun's first and second evaluations, such as 2,0",
   },
-  discriminatorWindow: { type: "string", value: "LOW,HIGH", help: "VP times at which it is asked; 0.01,1 if left out" },
-  discriminatorBoost: { type: "boolean", help: "More noise and weight for doubtful samples (heun)" },
+  discriminatorWindow: {
+    type: "string",
+    value: "LOW,HIGH",
+    needs: "discriminator",
+    help: "VP times at which it is asked; 0.01,1 if left out",
+  },
+  discriminatorBoost: {
+    type: "boolean",
+    needs: "discriminator",
+    help: "More noise and weight for doubtful samples (heun)",
+  },
 } as const satisfies Flags;
 
 type GuideFlags = Values<typeof guideFlags> & Pick<Values<typeof weightFlags>, "threads" | "device">;
 
-/** Refuses a weight of nothing. */
-export function checkGuides(command: string, flags: Values<typeof guideFlags>): void {
-  if (flags.classifierScale !== undefined && flags.classifier === undefined)
-    throw new ConfigError(`${command}: --classifier-scale needs --classifier, the run that guides.`);
-  const { discriminator, discriminatorWeight, discriminatorWindow, discriminatorBoost } = flags;
-  const given = Object.entries({ weight: discriminatorWeight, window: discriminatorWindow, boost: discriminatorBoost });
-  for (const [name, value] of given)
-    if (value !== undefined && value !== false && discriminator === undefined)
-      throw new ConfigError(`${command}: --discriminator-${name} needs --discriminator, the run that corrects.`);
+/** Refuses numbers that are none before anything is loaded. */
+export function checkGuides(flags: Values<typeof guideFlags>): void {
   correction(flags);
 }
 

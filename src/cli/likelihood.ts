@@ -23,29 +23,63 @@ const ownFlags = {
   form: {
     type: "choice",
     choices: ["continuous", "discrete"],
+    needs: "bound",
     help: "With --bound: time; discrete if left out, where the run has timesteps",
   },
-  levels: { type: "integer", min: 1, help: "With --bound: noise levels for each example; 32 if left out" },
+  levels: {
+    type: "integer",
+    min: 1,
+    needs: "bound",
+    help: "With --bound: noise levels for each example; 32 if left out",
+  },
   variance: {
     type: "choice",
     choices: ["fixed-small", "fixed-large"],
+    needs: "bound",
     help: "With --bound: of discrete steps back; the learned one or fixed-small if left out",
   },
-  sigmaMin: { type: "number", min: 0, help: "With --bound: lowest noise level; that of sampling if left out" },
-  sigmaMax: { type: "number", min: 0, help: "With --bound: highest noise level; that of sampling if left out" },
+  sigmaMin: {
+    type: "number",
+    min: 0,
+    needs: "bound",
+    help: "With --bound: lowest noise level; that of sampling if left out",
+  },
+  sigmaMax: {
+    type: "number",
+    min: 0,
+    needs: "bound",
+    help: "With --bound: highest noise level; that of sampling if left out",
+  },
   dequantisation: {
     type: "choice",
     choices: dequantisations,
+    notWith: ["bound"],
     help: "Noise that bytes get: anywhere in their bin (if left out), or of the lowest level, cut off at its ends",
   },
-  passes: { type: "integer", min: 1, help: "Draws of dequantisation noise, averaged; 1 if left out" },
-  probes: { type: "integer", min: 1, help: "Hutchinson probes of the divergence; 1 if left out" },
-  probe: { type: "choice", choices: ["rademacher", "gaussian"], help: "What probes are; rademacher if left out" },
-  exact: { type: "boolean", help: "Exact divergence, for few dimensions, in place of probes" },
+  passes: {
+    type: "integer",
+    min: 1,
+    notWith: ["bound"],
+    help: "Draws of dequantisation noise, averaged; 1 if left out",
+  },
+  probes: {
+    type: "integer",
+    min: 1,
+    notWith: ["bound", "exact"],
+    help: "Hutchinson probes of the divergence; 1 if left out",
+  },
+  probe: {
+    type: "choice",
+    choices: ["rademacher", "gaussian"],
+    notWith: ["bound", "exact"],
+    help: "What probes are; rademacher if left out",
+  },
+  exact: { type: "boolean", notWith: ["bound"], help: "Exact divergence, for few dimensions, in place of probes" },
   rtol: {
     type: "number",
     min: 1e-12,
     max: 1,
+    notWith: ["bound"],
     help: "Tolerance of the solver, relative and absolute; 1e-5 if left out",
   },
   unconditional: { type: "boolean", help: "Leave the classes out" },
@@ -66,7 +100,6 @@ export const likelihood = command({
   ],
   flags: ownFlags,
   async run(path, flags, terminal) {
-    checkMethod(flags);
     const folder = RunFolder.open(path ?? "");
     const { recipe } = folder.describe();
     const model = openModel(folder, flags);
@@ -80,23 +113,6 @@ export const likelihood = command({
     }
   },
 });
-
-/** Refuses flags of the method that is not asked for. */
-function checkMethod(flags: LikelihoodFlags): void {
-  const { bound, form, levels, variance, sigmaMin, sigmaMax, dequantisation, passes, probes, probe, exact, rtol } =
-    flags;
-  const ofBound = { form, levels, variance, "sigma-min": sigmaMin, "sigma-max": sigmaMax };
-  const ofFlow = { dequantisation, passes, probes, probe, exact: exact || undefined, rtol };
-  const [given] = Object.entries(bound ? ofFlow : ofBound).flatMap(([name, value]) =>
-    value === undefined ? [] : [name],
-  );
-  if (given !== undefined)
-    throw new ConfigError(
-      bound
-        ? `likelihood: --${given} is about the flow, and --bound has none. Leave one of them out.`
-        : `likelihood: --${given} is about the bound. Give --bound with it.`,
-    );
-}
 
 async function measureFlow(model: TrainedModel, dataset: Dataset, flags: LikelihoodFlags, terminal: Terminal) {
   const { n, passes = 1, probes = 1, probe = "rademacher", exact, rtol = 1e-5, unconditional, seed, batch } = flags;

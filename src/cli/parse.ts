@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { ConfigError, unknownName } from "../errors/index.ts";
 import { type Command, everywhere, type Flag, type Flags, flagName, placeholder, type Values } from "./command.ts";
 import { commands } from "./commands.ts";
+import { checkPlace } from "./places.ts";
 
 type Value = Values<Flags>[string];
 
@@ -24,6 +25,7 @@ export function parseCommandLine(words: readonly string[]): Parsed | { readonly 
   const { name, argument } = command;
   const { given, positionals } = split(command, args);
   if (given.has("help")) return { helpOf: [command] };
+  for (const key of given.keys()) checkCompany(command, key, given);
   const values = Object.fromEntries(
     Object.entries(command.flags).map(([key, flag]) => [key, readFlag(name, key, flag, given.get(key) ?? [])]),
   );
@@ -79,6 +81,16 @@ function split(command: Command, args: readonly string[]) {
   return { given, positionals };
 }
 
+/** Refuses a flag without the one that it needs, or beside one that leaves it without a use. */
+function checkCompany({ name, flags }: Command, key: string, given: ReadonlyMap<string, unknown>): void {
+  const { needs, notWith } = flags[key] ?? {};
+  if (needs !== undefined && !given.has(needs))
+    throw new ConfigError(`${name}: ${flagName(key)} needs ${flagName(needs)}. Give it too, or leave this out.`);
+  const other = notWith?.find((one) => given.has(one));
+  if (other !== undefined)
+    throw new ConfigError(`${name}: ${flagName(key)} has no use beside ${flagName(other)}. Leave one of them out.`);
+}
+
 function readFlag(command: string, key: string, flag: Flag, given: readonly (string | undefined)[]): Value {
   const where = `${command}: ${flagName(key)}`;
   if (flag.type === "boolean") {
@@ -92,8 +104,12 @@ function readFlag(command: string, key: string, flag: Flag, given: readonly (str
   if (flag.type === "strings") return words;
   if (words.length > 1) throw new ConfigError(`${where}: is given ${words.length} times (once expected).`);
   const [word] = words;
+  if (flag.type === "string") {
+    const text = word ?? flag.default;
+    if (text !== undefined && flag.writes !== undefined) checkPlace(where, text, flag.writes);
+    return text;
+  }
   if (word === undefined) return "default" in flag ? flag.default : undefined;
-  if (flag.type === "string") return word;
   if (flag.type === "choice") {
     if (!flag.choices.includes(word)) throw unknownName(where, word, flag.choices);
     return word;

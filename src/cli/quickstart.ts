@@ -31,7 +31,13 @@ export const quickstart = command({
   flags: {
     minutes: { type: "number", default: 5, min: 0.05, help: "How long to train, about" },
     distill: { type: "integer", min: 1, help: "Then teach it to draw in so many steps: 4 takes as long again" },
-    out: { type: "string", value: "DIR", help: "Folder for runs/quickstart, runs/quickstart-2, …", default: "runs" },
+    out: {
+      type: "string",
+      value: "DIR",
+      writes: "folder",
+      help: "Folder for runs/quickstart, runs/quickstart-2, …",
+      default: "runs",
+    },
     ...runFlags,
   },
   async run(_, { minutes, distill: steps, out, threads, device, checkpointEvery }, terminal) {

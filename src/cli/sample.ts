@@ -1,11 +1,10 @@
 /** `ornstein sample`: pictures from a run. */
 
-import { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { npyBytes } from "../data/files/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { defineRecipe, latentOf, samplingPlan } from "../recipe/index.ts";
-import { columnsOf, type RunDescription, RunFolder, writeAtomic, writeScatter, writeSheet } from "../runs/index.ts";
+import { columnsOf, type RunDescription, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
 import { command, type Flags, flagName, type Terminal, type Values } from "./command.ts";
@@ -14,6 +13,7 @@ import { checkEdit, editFlags, openEditing } from "./editing.ts";
 import { reconstruct } from "./encoding.ts";
 import { givenExamples, givenHelp } from "./given.ts";
 import { checkGuides, guideFlags, withGuides } from "./guides.ts";
+import { makeFolderOf, writeTo } from "./places.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { settingsOf, sweep } from "./sweep.ts";
 import { openModel, weightFlags, whichParameters } from "./weights.ts";
@@ -30,7 +30,13 @@ const flags = {
     value: "SRC",
     help: `Turn examples into noise and back: ${givenHelp}`,
   },
-  latents: { type: "string", value: "FILE", help: "With --encode: the noise, as an .npy array" },
+  latents: {
+    type: "string",
+    value: "FILE.npy",
+    writes: ".npy",
+    needs: "encode",
+    help: "With --encode: the noise, as an array",
+  },
   ...editFlags,
   sweep: {
     type: "string",
@@ -39,7 +45,7 @@ const flags = {
   },
   ...weightFlags,
   columns: { type: "integer", min: 1, help: "Samples in a row of the sheet" },
-  out: { type: "string", value: "FILE", help: "PNG file; in the run's samples folder if left out" },
+  out: { type: "string", value: "FILE.png", writes: ".png", help: "Where to; the run's samples folder if left out" },
 } as const satisfies Flags;
 
 type SampleFlags = Values<typeof flags>;
@@ -72,7 +78,7 @@ export const sample = command({
 
 /** Refuses flags that do not go with the run or with each other. */
 function check({ recipe, data }: RunDescription, flags: SampleFlags): void {
-  checkGuides("sample", flags);
+  checkGuides(flags);
   checkEdit(flags);
   const labelled = recipe.model.conditional || flags.classifier !== undefined;
   if (flags.class !== undefined && (!labelled || flags.class >= data.classes))
@@ -83,8 +89,6 @@ function check({ recipe, data }: RunDescription, flags: SampleFlags): void {
     );
   if (flags.guidance !== undefined && flags.guidance !== 1 && !recipe.model.conditional)
     throw new ConfigError("sample: --guidance: the model was trained without labels. Leave it out.");
-  if (flags.latents !== undefined && flags.encode.length === 0)
-    throw new ConfigError("sample: --latents needs --encode, the examples that are turned into noise.");
   const { interpolate, encode, image, sweep } = flags;
   const ways = { interpolate, encode: encode[0], image: image[0], sweep };
   const [one, other] = Object.entries(ways).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`]));
@@ -120,7 +124,7 @@ async function encodeExamples(folder: RunFolder, flags: SampleFlags, terminal: T
     terminal.record({ count, ...errors });
     if (flags.latents !== undefined) {
       const values = Float32Array.from(latent);
-      writeAtomic(flags.latents, [npyBytes({ dims: [count, ...data.shape], values })]);
+      writeTo(flags.latents, npyBytes({ dims: [count, ...data.shape], values }));
       terminal.print(`Latents, ${[count, ...data.shape].join(" × ")}: ${flags.latents}`);
     }
     if (data.shape.length === 1) return;
@@ -214,6 +218,6 @@ function stripsOf(length: number, seed: number, dims: number) {
 /** Where the sheet goes; its folder is made. */
 function outOf(folder: RunFolder, { out, seed }: SampleFlags, what: string): string {
   const path = out ?? join(folder.path, "samples", `seed-${seed}-${what}.png`);
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolderOf(path);
   return path;
 }

@@ -3,11 +3,12 @@ import { cacheFolder, featureStatisticsBytes, type StatisticsLayout } from "../d
 import { ConfigError } from "../errors/index.ts";
 import { areImages, examplesAt } from "../evaluation/index.ts";
 import { stream } from "../random/index.ts";
-import { cachedReference, hashDataset, writeAtomic } from "../runs/index.ts";
+import { cachedReference, hashDataset } from "../runs/index.ts";
 import { command } from "./command.ts";
 import { computeFlags } from "./compute-flags.ts";
 import { showing, shown } from "./eta.ts";
 import { describeFeatures, extractorFor, featureFlags, readFeatures } from "./features.ts";
+import { writeTo } from "./places.ts";
 import { loadSource, sourceFlags, testSplit } from "./sources.ts";
 
 /** Images that ADM's own reference files hold. */
@@ -22,7 +23,12 @@ export const stats = command({
     "stats photos/ --size 64 --features inception=inception.onnx --layout adm --out photos.npz",
   ],
   flags: {
-    out: { type: "string", value: "FILE.npz", help: "Where to write; only counted and kept if left out" },
+    out: {
+      type: "string",
+      value: "FILE.npz",
+      writes: ".npz",
+      help: "Where to write; only counted and kept if left out",
+    },
     layout: {
       type: "choice",
       choices: ["edm", "adm"],
@@ -51,7 +57,7 @@ export const stats = command({
         const some = stream(0, "stored").permutation(dataset.size).subarray(0, storedImages).sort();
         const images = layout === "adm" ? examplesAt(dataset, some) : undefined;
         const stored = images && areImages(images) ? images : undefined;
-        writeAtomic(flags.out, [featureStatisticsBytes(reference, layout, stored)]);
+        writeTo(flags.out, featureStatisticsBytes(reference, layout, stored));
       }
       const { mean, covariance } = reference.features;
       const variance = mean.reduce((sum, _, d) => sum + covariance[d * (mean.length + 1)], 0);

@@ -29,6 +29,9 @@ export function settingsOf(recipe: Recipe, text: string, flags: SamplingFlags): 
     const values = list?.split(",").flatMap((value) => expanded(value.trim())) ?? [];
     if (name === undefined || values.some((value) => value === ""))
       throw new ConfigError(`--sweep: must be NAME=VALUE,VALUE;NAME=…; got ${JSON.stringify(part)}.`);
+    const key = keyOf(name);
+    if (key !== undefined && key !== "option" && (flags[key as keyof SamplingFlags] ?? false) !== false)
+      throw new ConfigError(`--sweep: ${name} is swept, and ${flagName(key)} is given. Leave one of them out.`);
     return { name, values };
   });
   const combinations = axes.reduce<readonly Readonly<Record<string, string | number>>[]>(
@@ -63,8 +66,12 @@ function expanded(text: string): string[] {
   return [...new Set(values.map((value) => String(whole ? Math.round(value) : Number(value.toPrecision(4)))))];
 }
 
+/** The sampling flag of a name in a sweep; none of a solver's option. */
+const keyOf = (name: string) =>
+  Object.keys(samplingFlags).find((known) => known === name || flagName(known) === `--${name}`);
+
 function withValue(flags: SamplingFlags, [name, value]: readonly [string, string | number]): SamplingFlags {
-  const key = Object.keys(samplingFlags).find((known) => known === name || flagName(known) === `--${name}`);
+  const key = keyOf(name);
   if (key === undefined || key === "option") return { ...flags, option: [...flags.option, `${name}=${value}`] };
   const { type } = samplingFlags[key as keyof typeof samplingFlags];
   if (type === "boolean") throw unknownName("--sweep: name", name, Object.keys(samplingFlags));

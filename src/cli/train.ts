@@ -43,7 +43,12 @@ export const train = command({
       default: "denoiser",
       help: "classifier: one of noisy examples at the recipe's noise levels, for sample --classifier",
     },
-    out: { type: "string", value: "DIR", help: "Run folder; runs/00001-RECIPE and so on if left out" },
+    out: {
+      type: "string",
+      value: "DIR",
+      writes: "folder",
+      help: "Run folder; runs/00001-RECIPE and so on if left out",
+    },
     ...runFlags,
     sheets: { type: "integer", default: 4, min: 0, help: "Sheets of samples on the way, besides the last" },
     resume: { type: "boolean", help: "Continue the run in --out, bit for bit" },

@@ -1,4 +1,4 @@
-export { writeAtomic } from "./atomic.ts";
+export { explained, writeAtomic } from "./atomic.ts";
 export { averageOfLength, storedAverages } from "./averages.ts";
 export { type OpenBatchPreparer, openBatchPreparer } from "./batch-preparer.ts";
 export { dataFingerprint, type HashOptions, hashBytes, hashDataset } from "./data-hash.ts";

@@ -158,10 +158,10 @@ test("what cannot be measured is refused", async () => {
   };
   await refused(/trained without labels/, run, "--unconditional");
   await refused(/2000 examples of .* \(it has 100\)/, run, "--n", "2000");
-  await refused(/--dequantisation is about the flow/, run, "--bound", "--dequantisation", "uniform");
+  await refused(/--dequantisation has no use beside --bound/, run, "--bound", "--dequantisation", "uniform");
   await refused(/is of images of bytes/, run, "--n", "20", "--dequantisation", "truncated-normal");
-  await refused(/--probes is about the flow/, run, "--bound", "--probes", "2");
-  await refused(/--levels is about the bound/, run, "--levels", "2");
+  await refused(/--probes has no use beside --bound/, run, "--bound", "--probes", "2");
+  await refused(/--levels needs --bound/, run, "--levels", "2");
   await refused(/needs the timesteps of a discrete schedule/, run, "--bound", "--form", "discrete");
   await refused(/is no run/, join(folder, "nothing"));
 });

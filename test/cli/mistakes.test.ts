@@ -127,6 +127,26 @@ describe("words", () => {
   for (const [name, [args, pattern]] of Object.entries(cases)) test(name, () => refuses(args, pattern));
 });
 
+describe("places to write", () => {
+  const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
+    "a picture of another kind": [["sample", at("run"), "--out", "x.jpg"], /sample: --out: must end in \.png/],
+    "a picture below a file": [
+      ["sample", at("run"), "--out", at("run", "recipe.json", "x.png")],
+      /is below .*recipe\.json, which is a file/,
+    ],
+    "a folder for a file of numbers": [
+      ["eval", at("run"), "--out", at("run")],
+      /eval: --out: .* is a folder, not a file/,
+    ],
+    "a run that is not there": [["eval", at("rum")], /rum: there is no such run, file or folder/],
+    "a sweep over a flag that is given": [
+      ["sample", at("run"), "--steps", "3", "--sweep", "steps=2,4"],
+      /--sweep: steps is swept, and --steps is given/,
+    ],
+  };
+  for (const [name, [args, pattern]] of Object.entries(cases)) test(name, () => refuses(args, pattern));
+});
+
 describe("recipes and data", () => {
   const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
     "no such recipe file": [["train", "nothing.json"], /nothing\.json: cannot be read as a recipe/],
@@ -198,7 +218,10 @@ describe("run folders", () => {
   test("a file is left alone", async () => {
     writeFileSync(at("file"), "irreplaceable");
     await refuses(["train", ...tinyRun, "--out", at("file")], /file: is a file, not a folder/);
-    await refuses(["train", ...tinyRun, "--out", at("file", "below")], /cannot be written: part of the path is a file/);
+    await refuses(
+      ["train", ...tinyRun, "--out", at("file", "below")],
+      /is below .*file, which is a file, not a folder/,
+    );
   });
   test("resuming with another recipe", () =>
     refuses(

@@ -5,11 +5,12 @@ import { ConfigError } from "../../errors/index.ts";
 import { cost, simplify } from "../../graph/index.ts";
 import { parameterCount } from "../../nn/index.ts";
 import { drawingExpense, modelOf } from "../../recipe/index.ts";
-import { RunFolder, readEvaluations, writeAtomic } from "../../runs/index.ts";
+import { RunFolder, readEvaluations } from "../../runs/index.ts";
 import { networkOf } from "../../training/index.ts";
 import { command } from "../command.ts";
 import { describeEvaluation } from "../evaluation-text.ts";
 import { drawingText, lineageOf, secondsOf } from "../explain.ts";
+import { writeTo } from "../places.ts";
 import { amount, duration } from "../terminal.ts";
 import { differences } from "./differences.ts";
 import { type ComparedRun, page } from "./page.ts";
@@ -21,18 +22,23 @@ export const compare = command({
   argument: { name: "RUN", help: "Two run folders or more", required: true, many: true },
   examples: ["compare runs/mnist runs/mnist-adaptive", "compare runs/a runs/b runs/c --out three.html"],
   flags: {
-    out: { type: "string", value: "FILE.html", default: "compare.html", help: "Where to write the page" },
+    out: {
+      type: "string",
+      value: "FILE.html",
+      default: "compare.html",
+      writes: ".html",
+      help: "Where to write the page",
+    },
   },
   async run(first = "", { out }, terminal, rest) {
     const paths = [first, ...rest];
     if (paths.length < 2) throw new ConfigError("compare: needs two runs or more; got one.");
-    if (!/\.html?$/.test(out)) throw new ConfigError(`compare: --out: must end in .html; got "${out}".`);
     const folders = paths.map((path) => RunFolder.open(path));
     const names = distinct(paths);
     const runs = folders.map((folder, i) => comparedRun(folder, names[i]));
     const { differ, same } = differences(folders.map((folder) => folder.describe().recipe));
     const tests = pairTests(runs);
-    writeAtomic(out, [page({ runs, differ, same, tests })]);
+    writeTo(out, page({ runs, differ, same, tests }));
 
     const width = Math.max(5, ...differ.map(({ path }) => path.length));
     terminal.print(`${differ.length} fields of the recipes differ, ${same} are equal.`);
