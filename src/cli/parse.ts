@@ -38,9 +38,9 @@ export function parseCommandLine(words: readonly string[]): Parsed | { readonly 
   return { command, argument: first, rest, values, json: given.has("json") };
 }
 
-/** The commands that begin with the word, where it is no command itself and stands alone or asks for help. */
-function groupOf([word, next = ""]: readonly string[]): readonly Command[] {
-  if (!["", "--help", "-h"].includes(next)) return [];
+/** The commands that begin with a word, where their help is asked for. */
+function groupOf([word, next]: readonly string[]): readonly Command[] {
+  if (next !== "--help" && next !== "-h") return [];
   return Object.values(commands).filter(({ name }) => name.startsWith(`${word} `));
 }
 

@@ -123,15 +123,13 @@ test("without a command, and with --help, there is help", async () => {
   assert.match(train.stdout, /--micro-batch N\|auto/);
 });
 
-test("a word that several commands begin with lists them", async () => {
-  for (const words of [["data"], ["data", "--help"]]) {
-    const { code, stdout } = await inProcess(words);
-    assert.equal(code, 0);
-    assert.deepEqual(
-      [...stdout.matchAll(/^ {2}(data \w+) /gm)].map(([, name]) => name),
-      ["data inspect", "data build", "data split"],
-    );
-  }
+test("help of a word that several commands begin with lists them", async () => {
+  const { code, stdout } = await inProcess(["data", "--help"]);
+  assert.equal(code, 0);
+  assert.deepEqual(
+    [...stdout.matchAll(/^ {2}(data \w+) /gm)].map(([, name]) => name),
+    ["data inspect", "data build", "data split"],
+  );
 });
 
 test("--version is that of the package", async () => {
