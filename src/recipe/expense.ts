@@ -4,7 +4,15 @@ import { type Cost, cost, type Expr, input, simplify, sizeOf } from "../graph/in
 import { parameterCount } from "../nn/index.ts";
 import { normals } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import { createTrainer, networkOf, stableTargetGraphs, stateNames, updateGraphs } from "../training/index.ts";
+import {
+  createTrainer,
+  networkOf,
+  type Preparer,
+  stableTargetGraphs,
+  stateNames,
+  updateGraphs,
+} from "../training/index.ts";
+import { draw } from "./draw.ts";
 import { blankFeatures, distanceOf } from "./feature-metric.ts";
 import { type DataFacts, modelOf, type Recipe, trainerOf } from "./recipe.ts";
 import { samplingPlan } from "./sampling-plan.ts";
@@ -99,13 +107,17 @@ export interface MeasureOptions extends CompileOptions {
   readonly warmup?: number;
   /** Seconds after which what is known so far must do; default 20. */
   readonly patience?: number;
+  /** Prepares batches as a run's threads do. */
+  readonly preparer?: Preparer;
+  /** Samples of which a first step is drawn in the end, beside training, as for the sheets of a run; default 0. */
+  readonly draws?: number;
 }
 
 /** Trains for a moment on made-up data of the right shape, and forgets it. */
 export async function measureSpeed(
   recipe: Recipe,
   facts: DataFacts,
-  { steps = 10, warmup = 3, patience = 20, ...options }: MeasureOptions = {},
+  { steps = 10, warmup = 3, patience = 20, preparer, draws = 0, ...options }: MeasureOptions = {},
 ): Promise<Speed> {
   const seconds = () => performance.now() / 1000;
   const started = seconds();
@@ -122,7 +134,11 @@ export async function measureSpeed(
   const teacher = needsTeacher(recipe) ? blankTeacher(recipe, facts) : undefined;
   const features = blankFeatures(recipe, facts);
   const targets = await trainerOptions(recipe, facts, teacher, { ...options, ...(features && { features }) });
-  const trainer = await createTrainer(trainerOf(recipe, facts), dataset, { ...options, ...targets });
+  const trainer = await createTrainer(trainerOf(recipe, facts), dataset, {
+    ...options,
+    ...targets,
+    ...(preparer && { preparer }),
+  });
   const readySeconds = seconds() - started;
   try {
     const times: number[] = [];
@@ -130,6 +146,11 @@ export async function measureSpeed(
       const before = seconds();
       await trainer.advance();
       times.push(seconds() - before);
+    }
+    if (draws > 0) {
+      const drawing = draw(recipe, facts, trainer.ema, { count: draws, seed: 0, batch: draws, ...options });
+      await drawing.next();
+      await drawing.return(new Float64Array());
     }
     const steady = times.slice(Math.min(warmup, times.length - 1)).sort((a, b) => a - b);
     return { readySeconds, secondsPerStep: steady[Math.floor(steady.length / 2)] };

@@ -1,7 +1,9 @@
 /** The process that `probe` starts: reads what to train on standard input, and prints what that took. */
 import { readFileSync } from "node:fs";
 import { measureSpeed } from "../recipe/index.ts";
+import { openBatchPreparer } from "./batch-preparer.ts";
 import type { Probe, ProbeRequest } from "./probe.ts";
+import { sheetSize } from "./train.ts";
 
 /** The most memory that this process has held. Node's own figure counts the parent's from before the start. */
 function peakBytes(): number {
@@ -13,6 +15,13 @@ function peakBytes(): number {
 }
 
 const { recipe, facts, options } = JSON.parse(readFileSync(0, "utf8")) as ProbeRequest;
-const speed = await measureSpeed(recipe, facts, options);
+// As a run does it.
+const preparer = facts.shape.length > 1 ? openBatchPreparer() : undefined;
+const speed = await measureSpeed(recipe, facts, {
+  ...options,
+  draws: sheetSize(recipe, facts),
+  ...(preparer && { preparer: preparer.prepare }),
+});
+await preparer?.close();
 const answer: Probe = { speed, bytes: peakBytes() };
 process.stdout.write(JSON.stringify(answer));

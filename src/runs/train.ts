@@ -2,7 +2,15 @@
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { checkFeatures, draw, needsFeatures, type Recipe, trainerOf, trainerOptions } from "../recipe/index.ts";
+import {
+  checkFeatures,
+  type DataFacts,
+  draw,
+  needsFeatures,
+  type Recipe,
+  trainerOf,
+  trainerOptions,
+} from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { createTrainer, matchesPools, type StepRecord, type Trainer } from "../training/index.ts";
 import { rewindAverages, saveAverages, storedAverages } from "./averages.ts";
@@ -301,8 +309,14 @@ function mean(records: readonly StepRecord[]): StepRecord {
 }
 
 /** As many columns as classes, where samples take each class in turn and there are few: one class a column. */
-export function columnsOf({ model }: Recipe, { classes }: RunDescription["data"]): number | undefined {
+export function columnsOf({ model }: Recipe, { classes }: DataFacts): number | undefined {
   return model.conditional && classes >= 4 && classes <= 16 ? classes : undefined;
+}
+
+/** Samples on a sheet: four rows, or as many points as show where they gather; none of a classifier. */
+export function sheetSize(recipe: Recipe, facts: DataFacts): number {
+  if (recipe.task !== undefined) return 0;
+  return facts.shape.length === 1 ? 2000 : 4 * (columnsOf(recipe, facts) ?? 8);
 }
 
 /**
@@ -319,7 +333,7 @@ async function samplesOf(
   const path = join(folder.path, "samples", `images-${String(trainer.images).padStart(9, "0")}.png`);
   const points = data.shape.length === 1;
   const columns = columnsOf(recipe, data) ?? 8;
-  const count = points ? 2000 : 4 * columns;
+  const count = sheetSize(recipe, data);
   const { seed } = recipe.training;
   const drawing = draw(recipe, data, trainer.ema, { count, seed, batch: count, ...options });
   let next = await drawing.next();
