@@ -13,12 +13,21 @@ export function ensure() {
 }
 
 function install() {
-  const stamp = join(root, "node_modules/.ornstein-lock");
-  const lock = readFileSync(join(root, "package-lock.json"), "utf8");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  if (isInstalled()) return;
   console.error("Installing dependencies (once)…");
   run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
-  writeFileSync(stamp, lock);
+}
+
+/** Whether npm's own account of node_modules, which it writes last, has every package of the lock file in its version. */
+export function isInstalled(folder = root) {
+  const account = join(folder, "node_modules/.package-lock.json");
+  if (!existsSync(account)) return false;
+  const packages = (file) => Object.entries(JSON.parse(readFileSync(file, "utf8")).packages);
+  const found = new Map(packages(account));
+  return packages(join(folder, "package-lock.json")).every(
+    // Of what is optional, such as builds for other systems, some is never installed.
+    ([path, { version, optional }]) => path === "" || optional || found.get(path)?.version === version,
+  );
 }
 
 function build() {

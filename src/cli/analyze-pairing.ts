@@ -4,7 +4,7 @@ import { type Dataset, elements } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { normals, stream } from "../random/index.ts";
 import { optimalPairing, permute } from "../transport/index.ts";
-import { analyzeFlags, cells, levels, numbers, read, show, writeAnalysis } from "./analyze.ts";
+import { analyzeFlags, cells, checkRising, levels, numbers, read, show, writeAnalysis } from "./analyze.ts";
 import { command } from "./command.ts";
 import { loadSource, sourceFlags } from "./sources.ts";
 
@@ -26,6 +26,7 @@ export const analyzePairing = command({
     ...analyzeFlags,
   },
   async run(source, flags, terminal) {
+    checkRising(flags);
     const pools = numbers(
       "--pools",
       flags.pools,

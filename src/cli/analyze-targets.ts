@@ -3,7 +3,7 @@ import { divergence, phases, posterior, type TargetPoint, targetPoint } from "..
 import { elements } from "../data/index.ts";
 import { mixture } from "../diffusion/index.ts";
 import { stream } from "../random/index.ts";
-import { analyzeFlags, cells, choose, levels, numbers, show, writeAnalysis } from "./analyze.ts";
+import { analyzeFlags, cells, checkRising, choose, levels, numbers, show, writeAnalysis } from "./analyze.ts";
 import { command, type Terminal } from "./command.ts";
 import { loadSource, type SourceFlags, sourceFlags } from "./sources.ts";
 
@@ -26,6 +26,7 @@ export const analyzeTargets = command({
     ...analyzeFlags,
   },
   async run(source = "", flags, terminal) {
+    checkRising(flags);
     const references = numbers(
       "--references",
       flags.references,

@@ -59,6 +59,11 @@ export function numbers(where: string, text: string, fits: (value: number) => bo
   return values;
 }
 
+/** Refuses ends of noise levels that do not rise. */
+export function checkRising({ from, to }: { readonly from: number; readonly to: number }): void {
+  if (from >= to) throw new ConfigError(`--from, --to: noise levels must rise; got ${from} and ${to}.`);
+}
+
 /** `count` levels from one to another, evenly spaced in their logarithm. */
 export const levels = (from: number, to: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => from * (to / from) ** (count > 1 ? i / (count - 1) : 0));

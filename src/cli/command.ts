@@ -98,6 +98,16 @@ export const placeholder = (flag: Flag): string =>
     ? ""
     : ` ${flag.type === "choice" ? flag.choices.join("|") : flag.type === "string" || flag.type === "strings" ? flag.value : flag.type.toUpperCase()}`;
 
+/** The first flag of a table that is given a value other than its default. */
+export function givenOf(table: Flags, values: Readonly<Record<string, unknown>>): string | undefined {
+  const key = Object.entries<Flag>(table).find(([name, flag]) => {
+    const value = values[name];
+    const unset = value === undefined || value === false || (Array.isArray(value) && value.length === 0);
+    return !unset && value !== ("default" in flag ? flag.default : undefined);
+  })?.[0];
+  return key === undefined ? undefined : flagName(key);
+}
+
 /** Flags that every command has. */
 export const everywhere = {
   json: { type: "boolean", help: "Print records as JSON lines, and nothing else" },

@@ -37,7 +37,7 @@ import {
   writePlot,
 } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { command, type Terminal, type Values } from "./command.ts";
+import { command, givenOf, type Terminal, type Values } from "./command.ts";
 import { curvesOf } from "./curve.ts";
 import { showing, shown } from "./eta.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
@@ -50,7 +50,7 @@ import { type Setting, settingsOf } from "./sweep.ts";
 import { type JudgedSetting, sweepPlots, sweepTable } from "./sweep-report.ts";
 import { weightFlags, whichCheckpoint } from "./weights.ts";
 
-const flags = {
+const flagTable = {
   n: { type: "integer", default: 2000, min: 2, help: "Samples of each seed" },
   seeds: { type: "integer", default: 3, min: 1, help: "How often it is repeated, for an interval" },
   ...featureFlags,
@@ -100,7 +100,7 @@ const flags = {
   },
 } as const;
 
-type EvalFlags = Values<typeof flags>;
+type EvalFlags = Values<typeof flagTable>;
 
 export const evaluate = command({
   name: "eval",
@@ -116,7 +116,7 @@ export const evaluate = command({
     "eval runs/averaged --ema 0.02,0.05,0.1,0.2 --curve averages",
     "eval pictures/ --reference photos/ --size 64 --features inception=inception.onnx",
   ],
-  flags,
+  flags: flagTable,
   async run(path = "", flags, terminal) {
     const chosen = readFeatures(flags.features);
     const metrics = flags.metrics === undefined ? undefined : parseMetrics("--metrics", flags.metrics.split(","));
@@ -140,6 +140,11 @@ async function evaluateRun(
 ): Promise<void> {
   const { recipe } = folder.describe();
   checkGuides(flags);
+  const unused = flags.reference === undefined ? givenOf(sourceFlags, flags) : undefined;
+  if (unused !== undefined)
+    throw new ConfigError(
+      `eval: ${unused} is of a --reference; a run's own data are as its recipe says. Leave it out.`,
+    );
   const settings = settingsFor(recipe, flags);
   const subjects = subjectsOf(folder, flags);
   const data = await loadData(recipe, terminal);
@@ -252,6 +257,9 @@ async function evaluateSource(
         ? `eval: ${source} is no run, so it has no data of its own to compare with: give --reference.`
         : `eval: ${source}: there is no such run, file or folder. A data set such as mnist needs --reference.`,
     );
+  const { sweep, plot, checkpoint, ema, curve } = flagTable;
+  const unused = givenOf({ ...samplingFlags, ...guideFlags, sweep, plot, checkpoint, ema, curve }, flags);
+  if (unused !== undefined) throw new ConfigError(`eval: ${unused} is of a run, and ${source} is none. Leave it out.`);
   const images = await loadSource(source, flags, terminal);
   const against = await prepareReference(flags, chosen, { source, shape: images.shape }, terminal);
   try {

@@ -18,12 +18,25 @@ import {
 import { probe, RunFolder, type StatsLine, type TeacherDescription, writePlot } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { networkSides } from "../training/index.ts";
-import { command, type Terminal } from "./command.ts";
+import { command, type Flags, givenOf, type Terminal } from "./command.ts";
 import { twoColumns } from "./layout.ts";
 import { binLines, learnedState, measureSpreads, spreadFlags, spreadLines, spreadPlot } from "./loss-spread.ts";
 import { comparisonText, objectiveLines, objectivePlots } from "./objective.ts";
 import { dataBytes, prepare, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, bytes, duration, flops } from "./terminal.ts";
+
+const flagTable = {
+  ...recipeFlags,
+  against: { type: "string", value: "RECIPE", help: "Compare what counts with another recipe" },
+  out: {
+    type: "string",
+    value: "DIR",
+    writes: "folder",
+    help: "Folder for plots of schedule, density and weighting (SVG and PNG)",
+  },
+  ...spreadFlags,
+  noMeasure: { type: "boolean", help: "Do not run a few steps to see how long they take" },
+} as const satisfies Flags;
 
 export const explain = command({
   name: "explain",
@@ -40,20 +53,13 @@ export const explain = command({
     "explain edm --data emoji --set model.network.modelChannels=64",
     "explain runs/mnist --against vdm++ --out plots",
   ],
-  flags: {
-    ...recipeFlags,
-    against: { type: "string", value: "RECIPE", help: "Compare what counts with another recipe" },
-    out: {
-      type: "string",
-      value: "DIR",
-      writes: "folder",
-      help: "Folder for plots of schedule, density and weighting (SVG and PNG)",
-    },
-    ...spreadFlags,
-    noMeasure: { type: "boolean", help: "Do not run a few steps to see how long they take" },
-  },
+  flags: flagTable,
   async run(name, flags, terminal) {
-    if (name === undefined) return list(terminal);
+    if (name === undefined) {
+      const about = givenOf(flagTable, flags);
+      if (about !== undefined) throw new ConfigError(`explain: ${about} is about a recipe: name it too.`);
+      return list(terminal);
+    }
     const run = RunFolder.exists(name) ? RunFolder.open(name) : undefined;
     const prepared = await prepare(run ? join(name, "recipe.json") : name, flags, terminal);
     const { recipe, dataset, facts } = prepared;

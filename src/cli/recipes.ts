@@ -1,6 +1,7 @@
 /** From what a user typed to a recipe and its data. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { freemem } from "node:os";
+import { join } from "node:path";
 import { type LoadedDataset, loadDataset } from "../data/files/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError, reasonOf } from "../errors/index.ts";
@@ -17,7 +18,7 @@ import {
   resolveThreshold,
   setField,
 } from "../recipe/index.ts";
-import { dataFingerprint, fitMicroBatch, probe, type RunDescription } from "../runs/index.ts";
+import { dataFingerprint, fitMicroBatch, probe, type RunDescription, RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { memorySpecs } from "../training/index.ts";
 import type { Flags, Terminal, Values } from "./command.ts";
@@ -127,6 +128,10 @@ const withoutSize = ({ data: { size: _, ...data }, ...recipe }: Recipe) => ({ ..
 
 /** A preset's name, or the path of a JSON file: a recipe, or the recipe.json of a run. */
 export function readRecipe(nameOrFile: string): Recipe {
+  if (RunFolder.exists(nameOrFile))
+    throw new ConfigError(
+      `${nameOrFile}: is a run, not a recipe. Its recipe is ${join(nameOrFile, "recipe.json")}; ornstein train --resume --out ${nameOrFile} continues it.`,
+    );
   if (!isFile(nameOrFile)) return preset(nameOrFile);
   const value = readJson(nameOrFile);
   const inRun = typeof value === "object" && value !== null && "recipe" in value ? value.recipe : value;

@@ -7,7 +7,7 @@ import { defineRecipe, latentOf, samplingPlan } from "../recipe/index.ts";
 import { columnsOf, type RunDescription, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
-import { command, type Flags, flagName, type Terminal, type Values } from "./command.ts";
+import { command, type Flags, givenOf, type Terminal, type Values } from "./command.ts";
 import { type DrawRunOptions, drawRun } from "./drawing.ts";
 import { checkEdit, editFlags, openEditing } from "./editing.ts";
 import { reconstruct } from "./encoding.ts";
@@ -95,17 +95,12 @@ function check({ recipe, data }: RunDescription, flags: SampleFlags): void {
   if (other !== undefined)
     throw new ConfigError(`sample: ${one} and ${other} are both given; each is a way to draw (one).`);
   if (encode.length === 0) return;
-  const unused = Object.keys({ ...samplingFlags, ...guideFlags }).find((name) =>
-    isGiven(flags[name as keyof SampleFlags]),
-  );
+  const unused = givenOf({ ...samplingFlags, ...guideFlags }, flags);
   if (unused !== undefined)
     throw new ConfigError(
-      `sample: --encode follows the model's own flow at a tolerance, and has no use for ${flagName(unused)}. Leave it out.`,
+      `sample: --encode follows the model's own flow at a tolerance, and has no use for ${unused}. Leave it out.`,
     );
 }
-
-const isGiven = (value: SampleFlags[keyof SampleFlags]) =>
-  value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
 
 async function encodeExamples(folder: RunFolder, flags: SampleFlags, terminal: Terminal): Promise<void> {
   const { data } = folder.describe();

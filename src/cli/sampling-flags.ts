@@ -68,6 +68,9 @@ export function samplingOf(recipe: Recipe, flags: SamplingFlags): Sampling {
     ...Object.fromEntries(flags.option.map(assignment)),
   };
   const guidance = guidanceOf(rest.guidance, flags);
+  const { options: known } = samplers[sampler as keyof typeof samplers] ?? { options: {} };
+  if (flags.churn !== undefined && !("sChurn" in known))
+    throw new ConfigError(`sample: --churn: ${sampler} adds no such noise. Take euler, heun or dpm2, or leave it out.`);
   const found = gridOf(recipe, flags);
   const { threshold, temperature } = flags;
   return {

@@ -93,12 +93,19 @@ export const train = command({
   },
 });
 
-/** Trains, and says how well a classifier does. */
+/** Trains, says how well a classifier does, and what to do next. */
 async function trained(folder: RunFolder, dataset: Dataset, terminal: Terminal, options: FollowOptions): Promise<void> {
-  const { why } = await follow(folder, dataset, terminal, options);
+  const started = performance.now();
+  const { why, images } = await follow(folder, dataset, terminal, options);
   const { recipe } = folder.describe();
   const { threads = 0, device = "cpu" } = options;
-  if (recipe.task === "classify" && why !== "signal") await reportAccuracy(folder, terminal, { threads, device });
+  const classifies = recipe.task === "classify";
+  if (classifies && why !== "signal") await reportAccuracy(folder, terminal, { threads, device });
+  if (why !== "complete") return;
+  const next = classifies ? `ornstein sample RUN --classifier ${folder.path}` : `ornstein sample ${folder.path}`;
+  terminal.say(
+    `Done in ${duration((performance.now() - started) / 1000)}: ${amount(images)} images. Draw with: ${next}`,
+  );
 }
 
 function printRecipe(recipe: Recipe, terminal: Terminal): void {
@@ -127,7 +134,9 @@ function prolong(folder: RunFolder, text: string): number | undefined {
   const { training } = recipe;
   const { decay } = training.learningRate;
   if (images < training.images)
-    throw new ConfigError(`train --resume: --duration must be at least the run's ${training.images}; got ${images}.`);
+    throw new ConfigError(
+      `train --resume: --duration must be at least the run's ${training.images} images; got ${images}.`,
+    );
   if (images > training.images && (decay?.type === "linear" || decay?.type === "cosine"))
     throw new ConfigError(
       `train --resume: --duration: the run's learning rate is 0 after ${decay.to} ${decay.over}. Start a new run for ${text}.`,

@@ -138,6 +138,23 @@ describe("places to write", () => {
       ["eval", at("run"), "--out", at("run")],
       /eval: --out: .* is a folder, not a file/,
     ],
+    "training a run": [["train", at("run")], /is a run, not a recipe\. .* train --resume --out/],
+    "a flag of a recipe that is not named": [["explain", "--batch", "3"], /explain: --batch is about a recipe/],
+    "a size for a preset": [["doctor", "points", "--size", "4"], /doctor: --size is of a data set/],
+    "a size for a run's own data": [["eval", at("run"), "--size", "4"], /eval: --size is of a --reference/],
+    "steps for samples that are there": [
+      ["eval", "points:moons", "--reference", "points:moons", "--steps", "3"],
+      /eval: --steps is of a run, and points:moons is none/,
+    ],
+    "churn for a sampler without": [
+      ["sample", at("run"), "--sampler", "ddim", "--churn", "5"],
+      /--churn: ddim adds no/,
+    ],
+    "levels that fall": [["analyze", "targets", "mnist", "--from", "5", "--to", "1"], /levels must rise; got 5 and 1/],
+    "a file of no data": [
+      ["train", "points", "--data", at("run", "recipe.json")],
+      /data are not read from \.json files/,
+    ],
     "a run that is not there": [["eval", at("rum")], /rum: there is no such run, file or folder/],
     "a sweep over a flag that is given": [
       ["sample", at("run"), "--steps", "3", "--sweep", "steps=2,4"],

@@ -99,10 +99,16 @@ function ends(values: readonly number[]): [number, number] {
   return [low - room, high + room];
 }
 
-/** Powers of ten, or where there are fewer than two, round numbers between. */
+/** Powers of ten; where there are fewer than two also 2 and 5 of each, or round numbers between. */
 function logTicks(low: number, high: number): (readonly [number, string])[] {
   const powers = ticks(low, high, 6).filter(Number.isInteger);
   if (powers.length >= 2) return powers.map((y) => [y, label(10 ** y)] as const);
+  const first = Math.floor(low);
+  const ladder = Array.from({ length: 3 * (Math.ceil(high) - first + 1) }, (_, i) => {
+    const value = [1, 2, 5][i % 3] * 10 ** (first + Math.floor(i / 3));
+    return [Math.log10(value), label(value)] as const;
+  }).filter(([y]) => y >= low && y <= high);
+  if (ladder.length >= 3) return ladder;
   return ticks(10 ** low, 10 ** high, 5)
     .filter((y) => y > 0)
     .map((y) => [Math.log10(y), label(y)] as const);

@@ -3,7 +3,7 @@ import type { LoadedDataset } from "../../data/files/index.ts";
 import { ConfigError } from "../../errors/index.ts";
 import { presetNames } from "../../recipe/index.ts";
 import { RunFolder } from "../../runs/index.ts";
-import { command, type Terminal } from "../command.ts";
+import { command, givenOf, type Terminal } from "../command.ts";
 import { computeFlags } from "../compute-flags.ts";
 import { loadData, readRecipe } from "../recipes.ts";
 import { loadSource, sourceFlags } from "../sources.ts";
@@ -49,6 +49,9 @@ export const doctor = command({
 type DoctorFlags = Parameters<typeof loadSource>[1] & { readonly samples: number; readonly threads: number };
 
 async function* findings(target: string | undefined, flags: DoctorFlags, terminal: Terminal): AsyncGenerator<Finding> {
+  const unused =
+    target === undefined || isRecipe(target) || RunFolder.exists(target) ? givenOf(sourceFlags, flags) : undefined;
+  if (unused !== undefined) throw new ConfigError(`doctor: ${unused} is of a data set. Name one, or leave it out.`);
   if (target === undefined) {
     yield* checkMachine();
     yield await checkSamplers();

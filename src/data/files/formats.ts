@@ -1,6 +1,7 @@
 /** Files and folders by what they hold: which of them is read how. */
 import { readdir } from "node:fs/promises";
 import { extname } from "node:path";
+import { ConfigError } from "../../errors/index.ts";
 import { imageArchive } from "./archive.ts";
 import { imagenetDataset, isImagenet, npyDataset, npzDataset, rawDataset, rawEndings } from "./array-files.ts";
 import { storeEnding } from "./cache.ts";
@@ -143,10 +144,19 @@ export const folderFormats: Readonly<Record<string, FolderFormat>> = {
   },
 };
 
-/** The format of a file. */
+/** Endings of text and of other files that hold no data, so that they are not taken for IDX files. */
+const foreign = [".json", ".jsonl", ".txt", ".md", ".safetensors", ".onnx", ".tar", ".html", ".pdf"];
+
+/** The format of a file. Throws ConfigError for one that is of no format by its ending. */
 export function fileFormat(path: string): Format {
   const ending = extname(path).toLowerCase();
   const found = Object.values(fileFormats).find(({ endings }) => endings.includes(ending));
+  if (!found && foreign.includes(ending)) {
+    const known = Object.values(fileFormats).flatMap(({ endings }) => endings);
+    throw new ConfigError(
+      `${path}: data are not read from ${ending} files (${known.join(", ")}, IDX files and folders are).`,
+    );
+  }
   return found ?? fileFormats.idx;
 }
 

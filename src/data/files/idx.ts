@@ -57,7 +57,7 @@ function header(bytes: Uint8Array, where: string) {
   const [zero0, zero1, type, rank] = bytes;
   const bad = (what: string) => new ConfigError(`${where}: is not an IDX file: ${what}.`);
   if (bytes.length < 4) throw bad(`it has ${bytes.length} bytes (at least 4)`);
-  if (zero0 !== 0 || zero1 !== 0) throw bad(`it begins with ${zero0}, ${zero1} (two zeros)`);
+  if (zero0 !== 0 || zero1 !== 0) throw bad(`it begins with the bytes ${zero0}, ${zero1} (two zeros)`);
   const size = type === unsignedByte ? 1 : types[type]?.bytes;
   if (size === undefined) throw bad(`its type code is ${type} (8, 9, 11, 12, 13 or 14)`);
   const start = 4 + 4 * rank;

@@ -84,7 +84,9 @@ function endings(files: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const file of files) counts.set(extname(file), (counts.get(extname(file)) ?? 0) + 1);
   const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 4);
-  return most.map(([ending, count]) => `${count} ${ending === "" ? "files without ending" : ending}`).join(", ");
+  return most
+    .map(([ending, count]) => `${count} ${ending === "" ? `${count === 1 ? "file" : "files"} without ending` : ending}`)
+    .join(", ");
 }
 
 async function* read(

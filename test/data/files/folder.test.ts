@@ -319,7 +319,7 @@ test("nothing to read is refused with what was found instead", async () => {
   await assert.rejects(load(folderOf()), refused(/holds no images: it is empty/));
   await assert.rejects(
     load(folderOf({ "a.txt": "", "b.txt": "", c: "" })),
-    refused(/holds no images: it has 2 \.txt, 1 files without ending/),
+    refused(/holds no images: it has 2 \.txt, 1 file without ending/),
   );
   await assert.rejects(
     load(folderOf({ "a.png": "x", "b.png": "y" })),
