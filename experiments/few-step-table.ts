@@ -242,6 +242,7 @@ const plot = linePlot({
       name: name.replace("teacher, ", "").replace(" levels", "").replace("-Solver++(2M)", "++ 2M"),
       x: own.map(({ nfe }) => Math.log2(nfe)),
       y: own.map(({ metrics }) => metrics["fd"].mean),
+      points: true,
       dashed: name.includes("karras"),
     };
   }),

@@ -67,11 +67,7 @@ export function linePlot(options: PlotOptions): string {
   const text = (x: number, y: number, content: string, rest = "") =>
     `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${rest}>${escaped(content)}</text>`;
   const xTicks = ticks(x0, x1, 8);
-  const yTicks = log
-    ? ticks(y0, y1, 6)
-        .filter(Number.isInteger)
-        .map((power) => 10 ** power)
-    : ticks(y0, y1, 6);
+  const yTicks = log ? decadeTicks(y0, y1) : ticks(y0, y1, 6);
   const grid = [
     ...xTicks.map((x) => `M${px(x).toFixed(1)} ${margin.top}V${bottom}`),
     ...yTicks.map((y) => `M${margin.left} ${py(y).toFixed(1)}H${right}`),
@@ -193,6 +189,16 @@ export function ticks(low: number, high: number, count: number): number[] {
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+}
+
+/** Powers of ten between two exponents, with 2, 3 and 5 times them where they are fewer than three. */
+function decadeTicks(low: number, high: number): number[] {
+  const powers = ticks(low, high, 6).filter(Number.isInteger);
+  if (powers.length > 2) return powers.map((power) => 10 ** power);
+  const first = Math.floor(low);
+  return Array.from({ length: Math.ceil(high) - first + 1 }, (_, i) => 10 ** (first + i))
+    .flatMap((decade) => [decade, 2 * decade, 3 * decade, 5 * decade])
+    .filter((value) => Math.log10(value) >= low && Math.log10(value) <= high);
 }
 
 function label(value: number): string {

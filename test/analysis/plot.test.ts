@@ -43,6 +43,15 @@ test("a logarithmic scale leaves out what has no logarithm", () => {
   assert.throws(() => linePlot({ ...labels, log: true, series: [{ name: "s", x: [0], y: [0] }] }), ConfigError);
 });
 
+test("a logarithmic scale of few decades has ticks within them", () => {
+  const tickTexts = (y: readonly number[]) => {
+    const svg = linePlot({ ...labels, log: true, series: [{ name: "s", x: [0, 1], y }] });
+    return [...svg.matchAll(/text-anchor="end">([^<]*)</g)].map(([, text]) => text);
+  };
+  assert.deepEqual(tickTexts([2.6, 29]), ["3", "5", "10", "20"]);
+  assert.deepEqual(tickTexts([0.9, 1100]), ["1", "10", "100", "1000"]);
+});
+
 test("names stand in the corner that lines leave empty", () => {
   const legendAt = (y: readonly number[]) => {
     const svg = linePlot({
