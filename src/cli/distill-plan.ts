@@ -1,10 +1,11 @@
 /** A distillation as it is planned, kept and carried out: a run for every phase, in one folder. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError } from "../errors/index.ts";
+import { ConfigError, reasonOf } from "../errors/index.ts";
 import { defineRecipe, type Recipe } from "../recipe/index.ts";
-import { createStudentRun, RunFolder, writeAtomic } from "../runs/index.ts";
+import { createStudentRun, RunFolder } from "../runs/index.ts";
 import type { Terminal } from "./command.ts";
+import { writeTo } from "./places.ts";
 import { loadData } from "./recipes.ts";
 import { phaseName } from "./students.ts";
 import { duration } from "./terminal.ts";
@@ -44,16 +45,21 @@ export const planOf = (
 
 /** Writes a plan where its phases will be. */
 export function savePlan(out: string, plan: DistillPlan): void {
-  mkdirSync(out, { recursive: true });
-  writeAtomic(join(out, planName), [`${JSON.stringify(plan, null, 2)}\n`]);
+  writeTo(join(out, planName), `${JSON.stringify(plan, null, 2)}\n`);
 }
 
 /** Reads the plan in a folder. Throws ConfigError. */
 export function readPlan(out: string): DistillPlan {
   const file = join(out, planName);
   if (!holdsPlan(out)) throw new ConfigError(`${out}: holds no distillation: it has no ${planName}.`);
-  const plan = JSON.parse(readFileSync(file, "utf8")) as DistillPlan;
-  if (plan.format !== planFormat) throw new ConfigError(`${file}: is no plan of ornstein distill.`);
+  let plan: DistillPlan | null;
+  try {
+    plan = JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw new ConfigError(`${file}: cannot be read: ${reasonOf(cause)}.`, { cause });
+  }
+  if (plan?.format !== planFormat || !Array.isArray(plan.phases) || typeof plan.teacher !== "string")
+    throw new ConfigError(`${file}: is no plan of ornstein distill.`);
   return { ...plan, phases: plan.phases.map((phase) => defineRecipe(phase, file)) };
 }
 

@@ -164,6 +164,19 @@ describe("places to write", () => {
   for (const [name, [args, pattern]] of Object.entries(cases)) test(name, () => refuses(args, pattern));
 });
 
+test("a plan of distillation that is damaged or none is refused, and so is a file in its place", async () => {
+  const broken = at("broken-plan");
+  mkdirSync(broken);
+  for (const text of ['{"format', "null", '{"format":"ornstein distillation 1"}']) {
+    writeFileSync(join(broken, "distill.json"), text);
+    await refuses(["distill", "--resume", "--out", broken], /distill\.json: (cannot be read|is no plan)/);
+  }
+  rmSync(broken, { recursive: true });
+  writeFileSync(`${at("run")}-distilled`, "");
+  await refuses(["distill", at("run"), "--to", "4"], /run-distilled.*cannot be written: there is a file of that name/);
+  rmSync(`${at("run")}-distilled`);
+});
+
 describe("recipes and data", () => {
   const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
     "no such recipe file": [["train", "nothing.json"], /nothing\.json: cannot be read as a recipe/],
