@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -78,6 +78,20 @@ test("goes any whole factor from phase to phase, the last one longer", async () 
       [1, 3, 320],
     ],
   );
+});
+
+test("the teacher's levels are those of a grid, or of a file", async () => {
+  const file = join(folder, "levels.json");
+  writeFileSync(file, "[10, 3, 1, 0.5]");
+  const levels = async (grid: string) => {
+    const flags = ["--from", "4", "--to", "2", "--grid", grid, "--dry-run", "--json", "--out", join(folder, "never")];
+    const { code, stdout, stderr } = await inProcess(["distill", teacher, ...flags]);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout).training.target.levels;
+  };
+  assert.deepEqual(await levels(file), [0.5, 1, 3, 10]);
+  assert.notDeepEqual(await levels("karras"), await levels("cosine"));
+  assert.equal((await levels("own")).length, 4);
 });
 
 test("a distilled run is a teacher for fewer steps yet", async () => {
