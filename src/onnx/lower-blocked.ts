@@ -142,7 +142,7 @@ function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["gr
     const channels = (rows: string) => layouts.view(rows, [b, c]);
     const rows = (channels: string) => layouts.view(channels, [b * c]);
     const square = (value: string) => emit.node("Mul", [value, value]);
-    const [ofSums, ofMeans] = [blocks(groups / (c * h * w)), blocks(groups / c)];
+    const ofSums = blocks(groups / (c * h * w));
     const plusEps = emit.floats([eps], [1]);
 
     const ownMeans = rows(layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]));
@@ -160,7 +160,7 @@ function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["gr
     const squares = emit.node("Mul", [rowDots(layouts, base, base, x.shape), emit.floats([1 / (h * w)], [])]);
     const within = emit.node("Sub", [squares, square(ownMeans)]);
     const around = emit.node("Add", [within, square(emit.node("Add", [means, minusMean]))]);
-    const variance = emit.node("Gemm", [channels(around), ofMeans, plusEps]);
+    const variance = emit.node("Gemm", [channels(around), blocks(groups / c), plusEps]);
     const excess = emit.node("ReduceMax", [emit.node("Abs", [emit.node("Div", [channels(squares), variance])])], {
       keepdims: 0,
     });
