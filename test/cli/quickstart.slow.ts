@@ -20,7 +20,12 @@ test("quickstart: goes on after Ctrl-C, ends in a sheet, begins anew when it is 
   });
   assert.equal(first.code, 130, first.stderr);
   const run = join(folder, "runs/quickstart");
-  const planned = readFileSync(join(run, "recipe.json"), "utf8");
+  /** What is settled from the start: how long training lasts is planned when the machine's speed is known. */
+  const settled = () => {
+    const { training, ...recipe } = JSON.parse(readFileSync(join(run, "recipe.json"), "utf8")).recipe;
+    return { ...recipe, batch: training.batch, optimizer: training.optimizer };
+  };
+  const before = settled();
 
   const second = await ornstein(args, { cwd: folder });
   assert.equal(second.code, 0, second.stderr);
@@ -30,9 +35,9 @@ test("quickstart: goes on after Ctrl-C, ends in a sheet, begins anew when it is 
     .map((line) => JSON.parse(line));
   const [ready] = records;
   assert.ok(ready.step >= 2);
-  assert.equal(readFileSync(join(run, "recipe.json"), "utf8"), planned);
+  assert.deepEqual(settled(), before);
   const { width, height } = await sharp(join(run, "samples/digits.png")).metadata();
-  assert.ok(width > 8 * 64 && height > 10 * 64);
+  assert.ok(width > 8 * 28 && height > 10 * 28);
 
   const third = await ornstein(args, {
     cwd: folder,

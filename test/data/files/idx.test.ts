@@ -59,7 +59,7 @@ test("damaged files are refused with their name and what is wrong", async () => 
   const cases: [Uint8Array, RegExp][] = [
     [new Uint8Array(0), /^x: is not an IDX file: it has 0 bytes/],
     [Uint8Array.of(0, 0, 8), /it has 3 bytes/],
-    [Uint8Array.of(1, 0, 8, 1, 0, 0, 0, 1, 7), /begins with 1, 0/],
+    [Uint8Array.of(1, 0, 8, 1, 0, 0, 0, 1, 7), /begins with the bytes 1, 0/],
     [Uint8Array.of(0, 0, 7, 1, 0, 0, 0, 1, 7), /type code is 7/],
     [Uint8Array.of(0, 0, 8, 0), /0 dimensions/],
     [Uint8Array.of(0, 0, 8, 200, 0, 0), /200 dimensions/],
