@@ -187,7 +187,10 @@ describe("what cannot be drawn is refused with the reason", () => {
     ],
     "an option of another sampler": [["--option", "eta=1"], /heun: option: must be one of .*got "eta"/],
     "no assignment": [["--option", "eta"], /--option: must be NAME=VALUE/],
-    "churn that the sampler has not": [["--sampler", "ddim", "--churn", "5"], /ddim: option: must be .*got "sChurn"/],
+    "churn that the sampler has not": [
+      ["--sampler", "ddim", "--churn", "5"],
+      /--churn: ddim adds no such noise\. Take euler, heun or dpm2/,
+    ],
     "a grid beyond training": [["--sigma-max", "5000"], /noise level 5000 lies outside the levels that the model was/],
     "rho of a grid without": [["--grid", "exponential", "--rho", "3"], /a grid of exponential has no rho/],
     "timesteps of no process": [["--grid", "trailing"], /"timesteps" needs an objective with a discrete schedule/],

@@ -39,9 +39,9 @@ describe("mistakes are one line", () => {
   const cases: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
     "another ending": [["stats", "points:moons", "--out", "moons.csv"], /--out: must end in \.npz; got "moons\.csv"/],
     "no data": [["stats", "points:moon"], /points:: must be one of .*Did you mean "moons"\?/],
-    "a folder that is not there": [
-      ["stats", "points:moons", "--out", join(folder, "none", "x.npz")],
-      /x\.npz: cannot be written: the folder does not exist/,
+    "a folder that is a file": [
+      ["stats", "points:moons", "--out", join(folder, "again.npz", "x.npz")],
+      /x\.npz: is below .*again\.npz, which is a file, not a folder/,
     ],
     "a size that is none": [["stats", "mnist", "--size", "big"], /--size: must be a side, .*got "big"/],
   };
