@@ -37,7 +37,7 @@ test("quickstart: goes on after Ctrl-C, ends in a sheet, begins anew when it is 
   assert.ok(ready.step >= 2);
   assert.deepEqual(settled(), before);
   const { width, height } = await sharp(join(run, "samples/digits.png")).metadata();
-  assert.ok(width > 8 * 28 && height > 10 * 28);
+  assert.ok(width > 8 * 56 && height > 10 * 56);
 
   const third = await ornstein(args, {
     cwd: folder,
