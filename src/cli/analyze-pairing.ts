@@ -5,7 +5,7 @@ import { ConfigError } from "../errors/index.ts";
 import { normals, stream } from "../random/index.ts";
 import { optimalPairing, permute } from "../transport/index.ts";
 import { analyzeFlags, cells, checkRising, levels, numbers, read, show, writeAnalysis } from "./analyze.ts";
-import { command } from "./command.ts";
+import { command, grouped } from "./command.ts";
 import { loadSource, sourceFlags } from "./sources.ts";
 
 export const analyzePairing = command({
@@ -14,14 +14,21 @@ export const analyzePairing = command({
   argument: { name: "SOURCE", help: "Data", required: true },
   examples: ["analyze pairing mnist", "analyze pairing mnist --class-wise --pools 512,2048 --n 8192"],
   flags: {
-    pools: { type: "string", value: "N,N,…", default: "64,512", help: "Sizes of pools" },
-    n: { type: "integer", default: 4096, min: 64, help: "Pairs to measure on; half of them judge what the others say" },
-    classWise: { type: "boolean", help: "Match within classes only, as for conditional models" },
-    metric: { type: "choice", choices: ["euclidean", "squared-euclidean"], default: "euclidean", help: "Of pairs" },
-    rank: { type: "integer", default: 64, min: 1, help: "Directions in which images vary most to look at, at most" },
-    levels: { type: "integer", default: 17, min: 2, help: "Noise levels" },
-    from: { type: "number", default: 0.1, min: 1e-6, help: "The lowest noise level" },
-    to: { type: "number", default: 80, min: 1e-6, help: "The highest" },
+    ...grouped("What to measure", {
+      pools: { type: "string", value: "N,N,…", default: "64,512", help: "Sizes of pools" },
+      n: {
+        type: "integer",
+        default: 4096,
+        min: 64,
+        help: "Pairs to measure on; half of them judge what the others say",
+      },
+      classWise: { type: "boolean", help: "Match within classes only, as for conditional models" },
+      metric: { type: "choice", choices: ["euclidean", "squared-euclidean"], default: "euclidean", help: "Of pairs" },
+      rank: { type: "integer", default: 64, min: 1, help: "Directions in which images vary most to look at, at most" },
+      levels: { type: "integer", default: 17, min: 2, help: "Noise levels" },
+      from: { type: "number", default: 0.1, min: 1e-6, help: "The lowest noise level" },
+      to: { type: "number", default: 80, min: 1e-6, help: "The highest" },
+    }),
     ...sourceFlags,
     ...analyzeFlags,
   },

@@ -4,7 +4,7 @@ import type { TrajectoryLevel } from "../analysis/index.ts";
 import { type DenoisingError, examineDenoising, examineTrajectories, usualLevels } from "../recipe/index.ts";
 import { RunFolder, writeSheet } from "../runs/index.ts";
 import { analyzeFlags, cells, levels, show, writeAnalysis } from "./analyze.ts";
-import { command } from "./command.ts";
+import { command, grouped } from "./command.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
 import { makeFolderOf } from "./places.ts";
 import { openModel, weightFlags } from "./weights.ts";
@@ -18,10 +18,12 @@ export const analyzeRun = command({
   argument: { name: "RUN", help: "Run folders, as made by train", required: true, many: true },
   examples: ["analyze run runs/mnist", "analyze run runs/edm runs/edm-aot --n 64 --out plots"],
   flags: {
-    n: { type: "integer", default: 32, min: 1, help: "Trajectories to follow" },
-    steps: { type: "integer", default: 48, min: 4, help: "Heun steps along each" },
-    pool: { type: "integer", default: 256, min: 2, help: "Images to denoise, matched with noise in one pool" },
-    levels: { type: "integer", default: 8, min: 2, help: "Noise levels of the denoising" },
+    ...grouped("What to measure", {
+      n: { type: "integer", default: 32, min: 1, help: "Trajectories to follow" },
+      steps: { type: "integer", default: 48, min: 4, help: "Heun steps along each" },
+      pool: { type: "integer", default: 256, min: 2, help: "Images to denoise, matched with noise in one pool" },
+      levels: { type: "integer", default: 8, min: 2, help: "Noise levels of the denoising" },
+    }),
     ...splitFlags,
     ...weightFlags,
     ...analyzeFlags,

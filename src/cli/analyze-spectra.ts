@@ -2,7 +2,7 @@
 import { bandLogSnr, radialSpectrum, whiteNoisePower } from "../analysis/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { analyzeFlags, cells, choose, numbers, show, writeAnalysis } from "./analyze.ts";
-import { command } from "./command.ts";
+import { command, grouped } from "./command.ts";
 import { loadSource, sourceFlags } from "./sources.ts";
 
 export const analyzeSpectra = command({
@@ -11,8 +11,10 @@ export const analyzeSpectra = command({
   argument: { name: "SOURCE", help: "Data: images", required: true },
   examples: ["analyze spectra mnist", "analyze spectra photos/ --size 64 --sigmas 0.1,1,10"],
   flags: {
-    n: { type: "integer", default: 1000, min: 1, help: "Images to average over, at most" },
-    sigmas: { type: "string", value: "S,S,…", default: "0.05,0.5,5", help: "Noise levels σ̃ to draw" },
+    ...grouped("What to measure", {
+      n: { type: "integer", default: 1000, min: 1, help: "Images to average over, at most" },
+      sigmas: { type: "string", value: "S,S,…", default: "0.05,0.5,5", help: "Noise levels σ̃ to draw" },
+    }),
     ...sourceFlags,
     ...analyzeFlags,
   },

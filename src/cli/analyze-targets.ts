@@ -4,7 +4,7 @@ import { elements } from "../data/index.ts";
 import { mixture } from "../diffusion/index.ts";
 import { stream } from "../random/index.ts";
 import { analyzeFlags, cells, checkRising, choose, levels, numbers, show, writeAnalysis } from "./analyze.ts";
-import { command, type Terminal } from "./command.ts";
+import { command, grouped, type Terminal } from "./command.ts";
 import { loadSource, type SourceFlags, sourceFlags } from "./sources.ts";
 
 /** The closed form of Xu, Tong & Jaakkola (2023): two narrow Gaussians in 64 dimensions. */
@@ -16,12 +16,14 @@ export const analyzeTargets = command({
   argument: { name: "SOURCE", help: `Data, or ${twoGaussians}: two narrow ones in 64 dimensions`, required: true },
   examples: ["analyze targets mnist", `analyze targets ${twoGaussians} --trials 500 --references 4,16,64`],
   flags: {
-    n: { type: "integer", default: 1024, min: 2, help: "Examples that are the whole of the data" },
-    references: { type: "string", value: "N,N,…", default: "16,128,1024", help: "Sizes of the reference batch" },
-    levels: { type: "integer", default: 15, min: 3, help: "Noise levels" },
-    from: { type: "number", default: 0.2, min: 1e-6, help: "The lowest noise level" },
-    to: { type: "number", default: 50, min: 1e-6, help: "The highest" },
-    trials: { type: "integer", default: 40, min: 2, help: "Noisy examples at each level" },
+    ...grouped("What to measure", {
+      n: { type: "integer", default: 1024, min: 2, help: "Examples that are the whole of the data" },
+      references: { type: "string", value: "N,N,…", default: "16,128,1024", help: "Sizes of the reference batch" },
+      levels: { type: "integer", default: 15, min: 3, help: "Noise levels" },
+      from: { type: "number", default: 0.2, min: 1e-6, help: "The lowest noise level" },
+      to: { type: "number", default: 50, min: 1e-6, help: "The highest" },
+      trials: { type: "integer", default: 40, min: 2, help: "Noisy examples at each level" },
+    }),
     ...sourceFlags,
     ...analyzeFlags,
   },

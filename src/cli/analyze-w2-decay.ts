@@ -5,7 +5,7 @@ import { type PathSpec, path } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
 import { analyzeFlags, cells, choose, numbers, show, writeAnalysis } from "./analyze.ts";
-import { command } from "./command.ts";
+import { command, grouped } from "./command.ts";
 import { loadSource, sourceFlags } from "./sources.ts";
 
 export const analyzeW2Decay = command({
@@ -14,12 +14,14 @@ export const analyzeW2Decay = command({
   argument: { name: "SOURCE", help: "Data; two sources, or one and --classes", required: true, many: true },
   examples: ["analyze w2-decay mnist --classes 1,8", "analyze w2-decay photos/ drawings/ --size 32 --process flow"],
   flags: {
-    classes: { type: "string", value: "A,B", help: "Compare two classes of one source, by number" },
-    n: { type: "integer", default: 512, min: 8, help: "Images of each set" },
-    process: { type: "choice", choices: ["vp", "ou", "flow", "sub-vp"], default: "vp", help: "The forward process" },
-    points: { type: "integer", default: 11, min: 2, help: "Times to look at" },
-    estimator: { type: "choice", choices: ["exact", "sinkhorn"], default: "exact", help: "Of W₂ between samples" },
-    delta: { type: "number", default: 0.1, min: 1e-6, max: 0.999, help: "Find the time at which this share is left" },
+    ...grouped("What to measure", {
+      classes: { type: "string", value: "A,B", help: "Compare two classes of one source, by number" },
+      n: { type: "integer", default: 512, min: 8, help: "Images of each set" },
+      process: { type: "choice", choices: ["vp", "ou", "flow", "sub-vp"], default: "vp", help: "The forward process" },
+      points: { type: "integer", default: 11, min: 2, help: "Times to look at" },
+      estimator: { type: "choice", choices: ["exact", "sinkhorn"], default: "exact", help: "Of W₂ between samples" },
+      delta: { type: "number", default: 0.1, min: 1e-6, max: 0.999, help: "Find the time at which this share is left" },
+    }),
     ...sourceFlags,
     ...analyzeFlags,
   },

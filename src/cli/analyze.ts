@@ -5,19 +5,21 @@ import { type Dataset, elements } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
 import { writePlot } from "../runs/index.ts";
-import type { Flags, Terminal } from "./command.ts";
+import { grouped, type Terminal } from "./command.ts";
 import { writeTo } from "./places.ts";
 
 export const analyzeFlags = {
-  seed: { type: "integer", default: 0, min: 0, help: "Of everything drawn" },
-  out: {
-    type: "string",
-    value: "DIR",
-    default: "analysis",
-    writes: "folder",
-    help: "Folder for plots (SVG and PNG) and numbers (JSON)",
-  },
-} as const satisfies Flags;
+  ...grouped("What to measure", { seed: { type: "integer", default: 0, min: 0, help: "Of everything drawn" } }),
+  ...grouped("Output", {
+    out: {
+      type: "string",
+      value: "DIR",
+      default: "analysis",
+      writes: "folder",
+      help: "Folder for plots (SVG and PNG) and numbers (JSON)",
+    },
+  }),
+};
 
 /** Writes plots and the numbers behind them, and says where. */
 export async function writeAnalysis(

@@ -2,9 +2,10 @@
 import { readFileSync } from "node:fs";
 import { ConfigError, GraphError, SessionError } from "../errors/index.ts";
 import { NonFiniteError } from "../training/index.ts";
-import { helpOf, summaryOf } from "./command.ts";
 import { commands } from "./commands.ts";
+import { helpOf, summaryOf } from "./help.ts";
 import { parseCommandLine } from "./parse.ts";
+import { program } from "./program.ts";
 import { openTerminal, type Streams } from "./terminal.ts";
 
 const overview = (columns: number | undefined) =>
@@ -13,8 +14,8 @@ const overview = (columns: number | undefined) =>
     "",
     summaryOf(Object.values(commands), columns),
     "",
-    "  ornstein COMMAND --help says more.",
-    "  ornstein quickstart trains on MNIST and draws digits, in minutes.",
+    `  ${program()} COMMAND --help says more.`,
+    `  ${program()} quickstart trains on MNIST and draws digits, in minutes.`,
   ].join("\n");
 
 /** The version of the package. */
@@ -47,7 +48,7 @@ async function carryOut(args: readonly string[], streams: Streams): Promise<numb
   const parsed = parseCommandLine(args);
   if ("helpOf" in parsed) {
     const [first, ...others] = parsed.helpOf;
-    return tell(others.length === 0 ? helpOf(first, out.columns) : summaryOf(parsed.helpOf, out.columns));
+    return tell(others.length === 0 ? helpOf(first, { columns: out.columns }) : summaryOf(parsed.helpOf, out.columns));
   }
   const { command, argument, rest, values, json } = parsed;
   const terminal = openTerminal(streams, json);

@@ -1,9 +1,31 @@
 /** A command as a table of flags: the parser, the help and the documentation come from the same rows. */
-import { twoColumns, wrap } from "./layout.ts";
 import type { Place } from "./places.ts";
+
+/** Headings that the help of a command of many flags has, in their order. */
+export const groups = [
+  "What to train",
+  "What to draw",
+  "What to measure",
+  "What to find",
+  "By the flow",
+  "By the bound",
+  "Solver and steps",
+  "Guidance",
+  "Editing",
+  "Which parameters",
+  "How data are read",
+  "Memory",
+  "Output",
+  "Where it runs",
+  "General",
+] as const;
+
+export type Group = (typeof groups)[number];
 
 interface FlagBase {
   readonly help: string;
+  /** Its heading in help. */
+  readonly group?: Group;
   /** A one-letter form. */
   readonly short?: string;
   /** The flag that it means nothing without. */
@@ -28,6 +50,10 @@ export type Flag =
 
 /** A table of flags. */
 export type Flags = Readonly<Record<string, Flag>>;
+
+/** The flags under one heading. */
+export const grouped = <const F extends Flags>(group: Group, flags: F): F =>
+  Object.fromEntries(Object.entries<Flag>(flags).map(([name, flag]) => [name, { ...flag, group }])) as unknown as F;
 
 type ValueOf<F extends Flag> = F extends { type: "boolean" }
   ? boolean
@@ -109,37 +135,7 @@ export function givenOf(table: Flags, values: Readonly<Record<string, unknown>>)
 }
 
 /** Flags that every command has. */
-export const everywhere = {
+export const everywhere = grouped("General", {
   json: { type: "boolean", help: "Print records as JSON lines, and nothing else" },
   help: { type: "boolean", short: "h", help: "Show this help" },
-} as const satisfies Flags;
-
-/** Help is as wide as this where it is not for a terminal. */
-const usualColumns = 100;
-
-/** The text of `ornstein COMMAND --help`, for a terminal of so many columns. */
-export function helpOf({ name, summary, examples, argument, flags }: Command, columns = usualColumns): string {
-  const named = argument && `${argument.name}${argument.many ? "…" : ""}`;
-  const usage = argument ? ` ${argument.required ? named : `[${named}]`}` : "";
-  const rows: [string, string][] = Object.entries<Flag>({ ...flags, ...everywhere }).map(([key, flag]) => {
-    const left = `${flag.short ? `-${flag.short}, ` : ""}${flagName(key)}${placeholder(flag)}`;
-    const fallback = "default" in flag && flag.default !== undefined ? ` [${flag.default}]` : "";
-    return [left, `${flag.help}${fallback}`];
-  });
-  if (argument) rows.unshift([argument.name, argument.help]);
-  const shown = examples.map((example) => `  $ ornstein ${example}`);
-  return [
-    ...wrap(`ornstein ${name}${usage} — ${summary}`, columns),
-    "",
-    ...twoColumns(rows, { columns }),
-    ...(shown.length > 0 ? [""] : []),
-    ...shown,
-  ].join("\n");
-}
-
-/** What `ornstein --help` says of commands: a line for each. */
-export const summaryOf = (all: readonly Command[], columns = usualColumns): string =>
-  twoColumns(
-    all.map(({ name, summary }) => [name, summary]),
-    { columns },
-  ).join("\n");
+});

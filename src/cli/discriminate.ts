@@ -5,8 +5,9 @@ import { ConfigError } from "../errors/index.ts";
 import { againstSamples, defineRecipe, discriminatorRecipe, factsOf } from "../recipe/index.ts";
 import { drawSamples, parametersOf, RunFolder, trainDiscriminator } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { command } from "./command.ts";
+import { command, grouped } from "./command.ts";
 import { showing, shown } from "./eta.ts";
+import { toPaste } from "./program.ts";
 import { loadData } from "./recipes.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { weightFlags, whichParameters } from "./weights.ts";
@@ -21,23 +22,27 @@ export const discriminate = command({
     "sample runs/mnist --discriminator runs/judge --discriminator-weight 1",
   ],
   flags: {
-    fakes: { type: "integer", default: 4000, min: 20, help: "Samples to draw, against as many examples of the data" },
-    duration: { type: "integer", default: 40_000, min: 1, help: "Images that it sees" },
-    trainBatch: { type: "integer", default: 64, min: 2, help: "Images in one update" },
-    learningRate: { type: "number", default: 3e-4, min: 0, help: "At the start, falling to 0" },
-    aot: { type: "boolean", help: "Match noises to images, data and samples apart" },
-    conditional: { type: "boolean", help: "Tell it the class, as the run is told" },
-    pool: { type: "integer", default: 512, min: 2, needs: "aot", help: "Images matched at a time, with --aot" },
-    tests: { type: "integer", default: 8, min: 1, help: "Tests on images set aside; the best state is kept" },
-    seed: { type: "integer", default: 0, min: 0, help: "Of everything random" },
+    ...grouped("What to train", {
+      fakes: { type: "integer", default: 4000, min: 20, help: "Samples to draw, against as many examples of the data" },
+      duration: { type: "integer", default: 40_000, min: 1, help: "Images that it sees" },
+      trainBatch: { type: "integer", default: 64, min: 2, help: "Images in one update" },
+      learningRate: { type: "number", default: 3e-4, min: 0, help: "At the start, falling to 0" },
+      aot: { type: "boolean", help: "Match noises to images, data and samples apart" },
+      conditional: { type: "boolean", help: "Tell it the class, as the run is told" },
+      pool: { type: "integer", default: 512, min: 2, needs: "aot", help: "Images matched at a time, with --aot" },
+      tests: { type: "integer", default: 8, min: 1, help: "Tests on images set aside; the best state is kept" },
+      seed: { type: "integer", default: 0, min: 0, help: "Of everything random" },
+    }),
     ...samplingFlags,
     ...weightFlags,
-    out: {
-      type: "string",
-      value: "DIR",
-      writes: "folder",
-      help: "Run folder; RUN-discriminator if left out. Continues what is there",
-    },
+    ...grouped("Output", {
+      out: {
+        type: "string",
+        value: "DIR",
+        writes: "folder",
+        help: "Run folder; RUN-discriminator if left out. Continues what is there",
+      },
+    }),
   },
   async run(path = "", flags, terminal) {
     const folder = RunFolder.open(path);
@@ -102,7 +107,7 @@ export const discriminate = command({
         terminal.record({ type: "test", images, loss, best });
       }
     }
-    terminal.print(`Draw with: ornstein sample ${path} --discriminator ${out}`);
+    terminal.print(`Draw with: ${toPaste("sample", path, "--discriminator", out)}`);
     terminal.record({ type: "done", run: out, validation: join(out, "validation.jsonl") });
   },
 });

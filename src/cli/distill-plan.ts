@@ -1,11 +1,12 @@
 /** A distillation as it is planned, kept and carried out: a run for every phase, in one folder. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, reasonOf } from "../errors/index.ts";
 import { defineRecipe, type Recipe } from "../recipe/index.ts";
-import { createStudentRun, RunFolder } from "../runs/index.ts";
+import { createStudentRun, explained, RunFolder } from "../runs/index.ts";
 import type { Terminal } from "./command.ts";
 import { writeTo } from "./places.ts";
+import { toPaste } from "./program.ts";
 import { loadData } from "./recipes.ts";
 import { phaseName } from "./students.ts";
 import { duration } from "./terminal.ts";
@@ -31,7 +32,17 @@ const phasePath = (out: string, phase: Recipe): string =>
   join(out, phaseName(phase).replace(/^(\d+) steps$/, "steps-$1"));
 
 /** Whether a folder holds a distillation. */
-export const holdsPlan = (out: string): boolean => existsSync(join(out, planName));
+const holdsPlan = (out: string): boolean => existsSync(join(out, planName));
+
+/** Throws ConfigError unless a new distillation may be made there: in no folder yet, or in an empty one. */
+export function checkFree(out: string): void {
+  if (holdsPlan(out))
+    throw new ConfigError(`${out}: holds a distillation already. Continue it with --resume, or choose another --out.`);
+  if (!existsSync(out)) return;
+  if (!statSync(out).isDirectory()) throw new ConfigError(`${out}: is a file, not a folder. Choose another --out.`);
+  if (explained(out, () => readdirSync(out)).length > 0)
+    throw new ConfigError(`${out}: is not empty. Choose another --out.`);
+}
 
 /** A plan to distil a run, whose averaged parameters at the end of its training teach unless others are named. */
 export const planOf = (
@@ -86,7 +97,7 @@ export async function carryOut(
       terminal.say(`Phase ${i + 1} of ${phases.length}: ${phaseName(phase)}`);
       const { why } = await follow(folder, dataset, terminal, { ...options, part: `of phase ${i + 1}` });
       if (why === "signal") {
-        terminal.say(`Stopped; continue with: ornstein distill --resume --out ${out}`);
+        terminal.say(`Stopped; continue with: ${toPaste("distill", "--resume", "--out", out)}`);
         return undefined;
       }
       const seconds = (performance.now() - started) / 1000;
@@ -95,6 +106,6 @@ export async function carryOut(
     }
     from = folder;
   }
-  terminal.print(`Draw with: ornstein sample ${from.path}`);
+  terminal.print(`Draw with: ${toPaste("sample", from.path)}`);
   return from;
 }

@@ -3,11 +3,11 @@ import { ConfigError } from "../errors/index.ts";
 import { consistencyMetrics, samplingPlan, studentLosses } from "../recipe/index.ts";
 import { RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { command, flagName } from "./command.ts";
-import { carryOut, holdsPlan, planOf, readPlan, savePlan } from "./distill-plan.ts";
+import { command, flagName, grouped } from "./command.ts";
+import { carryOut, checkFree, planOf, readPlan, savePlan } from "./distill-plan.ts";
 import { consistencyPhase, consistencyRequest, phasesOf, progressiveRequest } from "./students.ts";
 import { runFlags } from "./train.ts";
-import { weightFlags, whichCheckpoint } from "./weights.ts";
+import { parameterFlags, whichCheckpoint } from "./weights.ts";
 
 const methods = ["progressive", "consistency"] as const;
 /** Flags that are settled when a plan is made. */
@@ -21,70 +21,74 @@ export const distill = command({
     "distill runs/quickstart --to 16,4",
     "distill runs/mnist --from 64 --to 32,16,8,4,2,1 --duration 20k,20k,40k --guidance 1.5",
     "distill runs/mnist --from 16 --to 4 --guidance 1..4",
-    "distill runs/mnist --method consistency --duration 5m",
+    "distill runs/mnist --method consistency --duration 5min",
     "distill --resume --out runs/mnist-distilled",
   ],
   flags: {
-    method: {
-      type: "choice",
-      choices: methods,
-      default: "progressive",
-      help: "DDIM steps in one, phase by phase; or one phase of consistency distillation",
-    },
-    to: {
-      type: "string",
-      value: "N,…",
-      help: "Steps of the students, each the next one's teacher: 16,4; of a consistency model: 1",
-    },
-    from: {
-      type: "integer",
-      min: 2,
-      help: "DDIM steps of the teacher: 64, or a student's own; noise levels of a consistency model: 18",
-    },
-    grid: {
-      type: "string",
-      value: "NAME|FILE",
-      help: "The teacher's noise levels: cosine (the default), own, or as for sample (progressive)",
-    },
-    guidance: {
-      type: "string",
-      value: "W|LOW..HIGH",
-      help: "Guidance of the first teacher, built into the students; its recipe's if left out; 1..4: they are told its weight",
-    },
-    duration: {
-      type: "string",
-      value: "N|TIME,…",
-      help: "Images each phase sees, or about how long it takes; a quarter of the teacher's images if left out",
-    },
-    learningRate: {
-      type: "number",
-      min: 0,
-      help: "At the start of each phase, falling to 0; a quarter of the teacher's",
-    },
-    loss: {
-      type: "choice",
-      choices: [...studentLosses, ...consistencyMetrics],
-      help: "trunc-snr (the default) or snr-plus-one; of a consistency model l2 (the default), pseudo-huber or features (of labelled images)",
-    },
-    batch: { type: "integer", min: 1, help: "Samples in one update; the teacher's if left out" },
-    seed: { type: "integer", min: 0, help: "Of everything random; the teacher's if left out" },
-    weights: weightFlags.weights,
-    checkpoint: weightFlags.checkpoint,
-    out: {
-      type: "string",
-      value: "DIR",
-      writes: "folder",
-      help: "Folder for steps-32, steps-16, …; RUN-distilled if left out",
-    },
+    ...grouped("What to train", {
+      method: {
+        type: "choice",
+        choices: methods,
+        default: "progressive",
+        help: "DDIM steps in one, phase by phase; or one phase of consistency distillation",
+      },
+      to: {
+        type: "string",
+        value: "N,…",
+        help: "Steps of the students, each the next one's teacher: 16,4; of a consistency model: 1",
+      },
+      from: {
+        type: "integer",
+        min: 2,
+        help: "DDIM steps of the teacher: 64, or a student's own; noise levels of a consistency model: 18",
+      },
+      grid: {
+        type: "string",
+        value: "NAME|FILE",
+        help: "The teacher's noise levels: cosine (the default), own, or as for sample (progressive)",
+      },
+      guidance: {
+        type: "string",
+        value: "W|LOW..HIGH",
+        help: "Guidance of the first teacher, built into the students; its recipe's if left out; 1..4: they are told its weight",
+      },
+      duration: {
+        type: "string",
+        value: "N|TIME,…",
+        help: "Images each phase sees, or about how long it takes; a quarter of the teacher's images if left out",
+      },
+      learningRate: {
+        type: "number",
+        min: 0,
+        help: "At the start of each phase, falling to 0; a quarter of the teacher's",
+      },
+      loss: {
+        type: "choice",
+        choices: [...studentLosses, ...consistencyMetrics],
+        help: "trunc-snr (the default) or snr-plus-one; of a consistency model l2 (the default), pseudo-huber or features (of labelled images)",
+      },
+      batch: { type: "integer", min: 1, help: "Samples in one update; the teacher's if left out" },
+      seed: { type: "integer", min: 0, help: "Of everything random; the teacher's if left out" },
+    }),
+    weights: parameterFlags.weights,
+    checkpoint: parameterFlags.checkpoint,
+    ...grouped("Output", {
+      out: {
+        type: "string",
+        value: "DIR",
+        writes: "folder",
+        help: "Folder for steps-32, steps-16, …; RUN-distilled if left out",
+      },
+      resume: { type: "boolean", help: "Continue in --out, bit for bit" },
+      dryRun: { type: "boolean", help: "Print the phases' recipes and stop" },
+      sheets: {
+        type: "integer",
+        default: 0,
+        min: 0,
+        help: "Sheets of samples in the course of each phase, besides its last",
+      },
+    }),
     ...runFlags,
-    sheets: {
-      type: "integer",
-      default: 0,
-      min: 0,
-      help: "Sheets of samples in the course of each phase, besides its last",
-    },
-    resume: { type: "boolean", help: "Continue in --out, bit for bit" },
-    dryRun: { type: "boolean", help: "Print the phases' recipes and stop" },
   },
   async run(path, flags, terminal) {
     const compileOptions = { threads: flags.threads, device: flags.device as Device };
@@ -108,10 +112,7 @@ export const distill = command({
     }
     if (path === undefined) throw new ConfigError("distill: needs a RUN to learn from.");
     const out = flags.out ?? `${path.replace(/\/+$/, "")}-distilled`;
-    if (holdsPlan(out))
-      throw new ConfigError(
-        `${out}: holds a distillation already. Continue it with --resume, or choose another --out.`,
-      );
+    if (!flags.dryRun) checkFree(out);
     const teacher = RunFolder.open(path);
     const { recipe, data } = teacher.describe();
     teacher.load(whichCheckpoint(flags.checkpoint));

@@ -4,7 +4,7 @@ import { cacheFolder, imageFiles } from "../data/files/index.ts";
 import { batches } from "../data/index.ts";
 import { ConfigError, unknownName } from "../errors/index.ts";
 import type { DataFacts, Edit, Recipe } from "../recipe/index.ts";
-import type { Flags, Terminal, Values } from "./command.ts";
+import { grouped, type Terminal, type Values } from "./command.ts";
 import { framing, givenExamples, givenHelp } from "./given.ts";
 import { watched } from "./sources.ts";
 
@@ -17,7 +17,7 @@ const parts = {
   centre: (y, x) => Math.max(Math.abs(y - 0.5), Math.abs(x - 0.5)) < 0.25,
 } as const satisfies Readonly<Record<string, (y: number, x: number) => boolean>>;
 
-export const editFlags = {
+export const editFlags = grouped("Editing", {
   image: { type: "strings", value: "SRC", help: `With --noise or --mask, draw on top of examples: ${givenHelp}` },
   noise: {
     type: "number",
@@ -31,7 +31,7 @@ export const editFlags = {
     needs: "image",
     help: `With --image: draw this part alone: ${Object.keys(parts).join(", ")}, or what is white in an image file`,
   },
-} as const satisfies Flags;
+});
 
 export type EditFlags = Values<typeof editFlags>;
 

@@ -37,7 +37,7 @@ import {
   writePlot,
 } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
-import { command, givenOf, type Terminal, type Values } from "./command.ts";
+import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
 import { curvesOf } from "./curve.ts";
 import { showing, shown } from "./eta.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
@@ -51,54 +51,60 @@ import { type JudgedSetting, sweepPlots, sweepTable } from "./sweep-report.ts";
 import { weightFlags, whichCheckpoint } from "./weights.ts";
 
 const flagTable = {
-  n: { type: "integer", default: 2000, min: 2, help: "Samples of each seed" },
-  seeds: { type: "integer", default: 3, min: 1, help: "How often it is repeated, for an interval" },
-  ...featureFlags,
-  metrics: { type: "string", value: "NAME,…", help: `Of ${metricNames.join(", ")}; the usual ones if left out` },
-  reference: { type: "string", value: "SRC|FILE.npz", help: "What to compare with; a run's own data if left out" },
-  rounding: {
-    type: "choice",
-    choices: Object.keys(pixelConventions),
-    default: "edm",
-    help: "How samples become bytes: edm rounds, adm truncates",
-  },
+  ...grouped("What to measure", {
+    n: { type: "integer", default: 2000, min: 2, help: "Samples of each seed" },
+    seeds: { type: "integer", default: 3, min: 1, help: "How often it is repeated, for an interval" },
+    metrics: { type: "string", value: "NAME,…", help: `Of ${metricNames.join(", ")}; the usual ones if left out` },
+    reference: { type: "string", value: "SRC|FILE.npz", help: "What to compare with; a run's own data if left out" },
+    sweep: { type: "string", value: "NAME=V,V;…", help: "Evaluate under all these settings, such as steps=5..40" },
+    ...featureFlags,
+    rounding: {
+      type: "choice",
+      choices: Object.keys(pixelConventions),
+      default: "edm",
+      help: "How samples become bytes: edm rounds, adm truncates",
+    },
+  }),
   ...samplingFlags,
   ...guideFlags,
-  sweep: { type: "string", value: "NAME=V,V;…", help: "Evaluate under all these settings, such as steps=5..40" },
-  plot: {
-    type: "string",
-    value: "NAME",
-    writes: "names",
-    needs: "sweep",
-    help: "Plots of a sweep: every number over NFE, as NAME-kid.svg and so on",
-  },
+  ...grouped("Output", {
+    out: {
+      type: "string",
+      value: "FILE",
+      writes: "file",
+      help: "Add the numbers to this file of JSON lines; a run's eval.jsonl",
+    },
+    plot: {
+      type: "string",
+      value: "NAME",
+      writes: "names",
+      needs: "sweep",
+      help: "Plots of a sweep: every number over NFE, as NAME-kid.svg and so on",
+    },
+    curve: {
+      type: "string",
+      value: "NAME",
+      writes: "names",
+      help: "Plot every number against images seen, as NAME-fd.svg and so on; of all checkpoints",
+    },
+  }),
   ...weightFlags,
-  weights: {
-    type: "string",
-    value: "ema|raw",
-    default: "ema",
-    help: "Averaged parameters, or those of the last update; ema,raw for both",
-  },
-  checkpoint: { type: "string", value: "STEP,…", default: "latest", help: "latest, best, all, or steps" },
-  ema: {
-    type: "string",
-    value: "LENGTH,…",
-    help: "In their place averages of these relative lengths, such as 0.05,0.1, of a run with training.averages",
-  },
-  curve: {
-    type: "string",
-    value: "NAME",
-    writes: "names",
-    help: "Plot every number against images seen, as NAME-fd.svg and so on; of all checkpoints",
-  },
+  ...grouped("Which parameters", {
+    weights: {
+      type: "string",
+      value: "ema|raw",
+      default: "ema",
+      help: "Averaged parameters, or those of the last update; ema,raw for both",
+    },
+    checkpoint: { type: "string", value: "STEP,…", default: "latest", help: "latest, best, all, or steps" },
+    ema: {
+      type: "string",
+      value: "LENGTH,…",
+      help: "In their place averages of these relative lengths, such as 0.05,0.1, of a run with training.averages",
+    },
+  }),
   ...sourceFlags,
-  out: {
-    type: "string",
-    value: "FILE",
-    writes: "file",
-    help: "Add the numbers to this file of JSON lines; a run's eval.jsonl",
-  },
-} as const;
+};
 
 type EvalFlags = Values<typeof flagTable>;
 

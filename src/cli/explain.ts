@@ -18,25 +18,30 @@ import {
 import { probe, RunFolder, type StatsLine, type TeacherDescription, writePlot } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { networkSides } from "../training/index.ts";
-import { command, type Flags, givenOf, type Terminal } from "./command.ts";
+import { command, givenOf, grouped, type Terminal } from "./command.ts";
 import { twoColumns } from "./layout.ts";
 import { binLines, learnedState, measureSpreads, spreadFlags, spreadLines, spreadPlot } from "./loss-spread.ts";
 import { comparisonText, objectiveLines, objectivePlots } from "./objective.ts";
+import { program } from "./program.ts";
 import { dataBytes, prepare, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, bytes, duration, flops } from "./terminal.ts";
 
 const flagTable = {
   ...recipeFlags,
-  against: { type: "string", value: "RECIPE", help: "Compare what counts with another recipe" },
-  out: {
-    type: "string",
-    value: "DIR",
-    writes: "folder",
-    help: "Folder for plots of schedule, density and weighting (SVG and PNG)",
-  },
+  ...grouped("What to measure", {
+    against: { type: "string", value: "RECIPE", help: "Compare what counts with another recipe" },
+    noMeasure: { type: "boolean", help: "Do not run a few steps to see how long they take" },
+  }),
+  ...grouped("Output", {
+    out: {
+      type: "string",
+      value: "DIR",
+      writes: "folder",
+      help: "Folder for plots of schedule, density and weighting (SVG and PNG)",
+    },
+  }),
   ...spreadFlags,
-  noMeasure: { type: "boolean", help: "Do not run a few steps to see how long they take" },
-} as const satisfies Flags;
+};
 
 export const explain = command({
   name: "explain",
@@ -161,7 +166,7 @@ function list(terminal: Terminal): void {
   const entries = Object.entries(presetSummaries);
   for (const line of twoColumns(entries, { columns: terminal.columns, indent: 0 })) terminal.print(line);
   for (const [name, summary] of entries) terminal.record({ name, summary });
-  terminal.print("\nornstein explain NAME says what one takes, ornstein train NAME trains it.");
+  terminal.print(`\n${program()} explain NAME says what one takes, ${program()} train NAME trains it.`);
 }
 
 /** What a sample takes, in words. */

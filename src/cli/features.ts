@@ -11,17 +11,17 @@ import {
 } from "../evaluation/index.ts";
 import { autoFeatureMap, autoFeatures, openFeatures } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
-import type { Flags, Terminal } from "./command.ts";
+import { grouped, type Terminal } from "./command.ts";
 import { showing, shown } from "./eta.ts";
 
-export const featureFlags = {
+export const featureFlags = grouped("What to measure", {
   features: {
     type: "string",
     value: "auto|pixels|inception=FILE|onnx=FILE",
     default: "auto",
     help: "What is compared: answers of a network trained on the data, pixels, or an ONNX model's answers",
   },
-} as const satisfies Flags;
+});
 
 /** What --features says. */
 export type Chosen =

@@ -4,10 +4,10 @@ import type { DiscriminatorGuidance, Guides } from "../recipe/index.ts";
 import { openDiscriminator, RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { openClassifier } from "./accuracy.ts";
-import type { Flags, Values } from "./command.ts";
+import { grouped, type Values } from "./command.ts";
 import type { weightFlags } from "./weights.ts";
 
-export const guideFlags = {
+export const guideFlags = grouped("Guidance", {
   classifier: {
     type: "string",
     value: "RUN",
@@ -37,7 +37,7 @@ export const guideFlags = {
     needs: "discriminator",
     help: "More noise and weight for doubtful samples (heun)",
   },
-} as const satisfies Flags;
+});
 
 type GuideFlags = Values<typeof guideFlags> & Pick<Values<typeof weightFlags>, "threads" | "device">;
 

@@ -1,12 +1,12 @@
 /** The data that a run is measured on. */
 import { type LoadedDataset, sources } from "../data/files/index.ts";
 import type { Recipe } from "../recipe/index.ts";
-import type { Flags, Terminal, Values } from "./command.ts";
+import { grouped, type Terminal, type Values } from "./command.ts";
 import { loadData } from "./recipes.ts";
 
-export const splitFlags = {
+export const splitFlags = grouped("What to measure", {
   split: { type: "choice", choices: ["train", "test"], help: "Part of the data; test if left out, where there is one" },
-} as const satisfies Flags;
+});
 
 /** The part of a run's data that is asked for, or else the part it was not trained on, where its source has one. */
 export async function heldOut(

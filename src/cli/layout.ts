@@ -19,17 +19,22 @@ interface ColumnsOptions {
   readonly columns: number;
   /** Spaces before the first column; two if left out. */
   readonly indent?: number;
-  /** The widest a first column gets; what is longer has lines of its own. */
-  readonly widest?: number;
+  /** Characters of the first column; what is longer has lines of its own. */
+  readonly width?: number;
 }
+
+/** As many characters as a first column takes, at most 40 and two fifths of the line. */
+export const leftWidth = (rows: readonly (readonly [string, string])[], columns: number): number => {
+  const widest = Math.min(40, Math.floor(columns * 0.4));
+  return Math.max(0, ...rows.map(([left]) => left.length).filter((length) => length <= widest));
+};
 
 /** Names on the left and what they mean on the right, which goes on under itself where it does not fit. */
 export function twoColumns(
   rows: readonly (readonly [string, string])[],
-  { columns, indent = 2, widest = Math.min(40, Math.floor(columns * 0.4)) }: ColumnsOptions,
+  { columns, indent = 2, width = leftWidth(rows, columns) }: ColumnsOptions,
 ): string[] {
   const before = " ".repeat(indent);
-  const width = Math.max(0, ...rows.map(([left]) => left.length).filter((length) => length <= widest));
   const margin = before + " ".repeat(width + 2);
   return rows.flatMap(([left, right]) => {
     const [first, ...others] = wrap(right, Math.max(20, columns - margin.length)).map((line) => margin + line);

@@ -9,7 +9,7 @@ import {
   type TrainedModel,
 } from "../recipe/index.ts";
 import { RunFolder } from "../runs/index.ts";
-import { command, type Flags, type Terminal, type Values } from "./command.ts";
+import { command, grouped, type Terminal, type Values } from "./command.ts";
 import { showing, shown } from "./eta.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
 import { openModel, weightFlags } from "./weights.ts";
@@ -17,75 +17,81 @@ import { openModel, weightFlags } from "./weights.ts";
 const dequantisations = ["uniform", "truncated-normal"] as const satisfies readonly Dequantisation[];
 
 const ownFlags = {
-  n: { type: "integer", default: 100, min: 1, help: "Examples" },
+  ...grouped("What to measure", { n: { type: "integer", default: 100, min: 1, help: "Examples" } }),
   ...splitFlags,
-  bound: { type: "boolean", help: "The variational bound, term by term, in place of the flow" },
-  form: {
-    type: "choice",
-    choices: ["continuous", "discrete"],
-    needs: "bound",
-    help: "With --bound: time; discrete if left out, where the run has timesteps",
-  },
-  levels: {
-    type: "integer",
-    min: 1,
-    needs: "bound",
-    help: "With --bound: noise levels for each example; 32 if left out",
-  },
-  variance: {
-    type: "choice",
-    choices: ["fixed-small", "fixed-large"],
-    needs: "bound",
-    help: "With --bound: of discrete steps back; the learned one or fixed-small if left out",
-  },
-  sigmaMin: {
-    type: "number",
-    min: 0,
-    needs: "bound",
-    help: "With --bound: lowest noise level; that of sampling if left out",
-  },
-  sigmaMax: {
-    type: "number",
-    min: 0,
-    needs: "bound",
-    help: "With --bound: highest noise level; that of sampling if left out",
-  },
-  dequantisation: {
-    type: "choice",
-    choices: dequantisations,
-    notWith: ["bound"],
-    help: "Noise that bytes get: anywhere in their bin (if left out), or of the lowest level, cut off at its ends",
-  },
-  passes: {
-    type: "integer",
-    min: 1,
-    notWith: ["bound"],
-    help: "Draws of dequantisation noise, averaged; 1 if left out",
-  },
-  probes: {
-    type: "integer",
-    min: 1,
-    notWith: ["bound", "exact"],
-    help: "Hutchinson probes of the divergence; 1 if left out",
-  },
-  probe: {
-    type: "choice",
-    choices: ["rademacher", "gaussian"],
-    notWith: ["bound", "exact"],
-    help: "What probes are; rademacher if left out",
-  },
-  exact: { type: "boolean", notWith: ["bound"], help: "Exact divergence, for few dimensions, in place of probes" },
-  rtol: {
-    type: "number",
-    min: 1e-12,
-    max: 1,
-    notWith: ["bound"],
-    help: "Tolerance of the solver, relative and absolute; 1e-5 if left out",
-  },
-  unconditional: { type: "boolean", help: "Leave the classes out" },
-  seed: { type: "integer", default: 0, min: 0, help: "Of examples, noise and probes" },
+  ...grouped("What to measure", {
+    unconditional: { type: "boolean", help: "Leave the classes out" },
+    seed: { type: "integer", default: 0, min: 0, help: "Of examples, noise and probes" },
+  }),
+  ...grouped("By the bound", {
+    bound: { type: "boolean", help: "The variational bound, term by term, in place of the flow" },
+    form: {
+      type: "choice",
+      choices: ["continuous", "discrete"],
+      needs: "bound",
+      help: "With --bound: time; discrete if left out, where the run has timesteps",
+    },
+    levels: {
+      type: "integer",
+      min: 1,
+      needs: "bound",
+      help: "With --bound: noise levels for each example; 32 if left out",
+    },
+    variance: {
+      type: "choice",
+      choices: ["fixed-small", "fixed-large"],
+      needs: "bound",
+      help: "With --bound: of discrete steps back; the learned one or fixed-small if left out",
+    },
+    sigmaMin: {
+      type: "number",
+      min: 0,
+      needs: "bound",
+      help: "With --bound: lowest noise level; that of sampling if left out",
+    },
+    sigmaMax: {
+      type: "number",
+      min: 0,
+      needs: "bound",
+      help: "With --bound: highest noise level; that of sampling if left out",
+    },
+  }),
+  ...grouped("By the flow", {
+    dequantisation: {
+      type: "choice",
+      choices: dequantisations,
+      notWith: ["bound"],
+      help: "Noise that bytes get: anywhere in their bin (if left out), or of the lowest level, cut off at its ends",
+    },
+    passes: {
+      type: "integer",
+      min: 1,
+      notWith: ["bound"],
+      help: "Draws of dequantisation noise, averaged; 1 if left out",
+    },
+    probes: {
+      type: "integer",
+      min: 1,
+      notWith: ["bound", "exact"],
+      help: "Hutchinson probes of the divergence; 1 if left out",
+    },
+    probe: {
+      type: "choice",
+      choices: ["rademacher", "gaussian"],
+      notWith: ["bound", "exact"],
+      help: "What probes are; rademacher if left out",
+    },
+    exact: { type: "boolean", notWith: ["bound"], help: "Exact divergence, for few dimensions, in place of probes" },
+    rtol: {
+      type: "number",
+      min: 1e-12,
+      max: 1,
+      notWith: ["bound"],
+      help: "Tolerance of the solver, relative and absolute; 1e-5 if left out",
+    },
+  }),
   ...weightFlags,
-} as const satisfies Flags;
+};
 
 type LikelihoodFlags = Values<typeof ownFlags>;
 

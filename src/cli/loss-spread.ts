@@ -17,14 +17,16 @@ import {
 } from "../recipe/index.ts";
 import type { RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
-import type { Flags, Terminal, Values } from "./command.ts";
+import { grouped, type Terminal, type Values } from "./command.ts";
 import { computeFlags } from "./compute-flags.ts";
 import { openModel } from "./weights.ts";
 
 export const spreadFlags = {
-  n: { type: "integer", default: 64, min: 2, help: "Of a run: examples to measure its loss on at every log-SNR" },
+  ...grouped("What to measure", {
+    n: { type: "integer", default: 64, min: 2, help: "Of a run: examples to measure its loss on at every log-SNR" },
+  }),
   ...computeFlags,
-} as const satisfies Flags;
+};
 
 /** The state of a run's timestep law where training has come to; undefined if another law is asked for. */
 export function learnedState(run: RunFolder, { objective: { timesteps } }: Recipe): Float64Array | undefined {

@@ -9,6 +9,7 @@ import type { Device } from "../runtime/index.ts";
 import { command, type Terminal } from "./command.ts";
 import { carryOut, planOf, savePlan } from "./distill-plan.ts";
 import { drawRun } from "./drawing.ts";
+import { program, toPaste } from "./program.ts";
 import { descriptionOf, loadData } from "./recipes.ts";
 import { phasesOf } from "./students.ts";
 import { amount, duration } from "./terminal.ts";
@@ -40,7 +41,7 @@ export const quickstart = command({
     },
     ...runFlags,
   },
-  async run(_, { minutes, distill: steps, out, threads, device, checkpointEvery }, terminal) {
+  async run(_, { minutes, distill: steps, out, threads, device, keep, checkpointEvery }, terminal) {
     if (steps !== undefined && !isStudent(steps))
       throw new ConfigError(`quickstart: --distill must be one of ${Object.keys(students).join(", ")}; got ${steps}.`);
     const started = performance.now();
@@ -52,7 +53,7 @@ export const quickstart = command({
     const folder =
       found.folder ?? RunFolder.create(found.path, descriptionOf(endless(resolveRecipe(recipe, dataset)), dataset));
     const secondsLeft = () => 60 * minutes - (performance.now() - started) / 1000;
-    const options = { ...compileOptions, checkpointEvery, signal: terminal.signal };
+    const options = { ...compileOptions, keep, checkpointEvery, signal: terminal.signal };
 
     // How fast a machine is shows while it trains; when the first part of the time is over, the rest is planned.
     if (isEndless(folder.describe().recipe)) {
@@ -143,7 +144,8 @@ async function distilled(
 function place(parent: string): { readonly path: string; readonly folder?: RunFolder } {
   for (let i = 1; ; i++) {
     const path = join(parent, i === 1 ? "quickstart" : `quickstart-${i}`);
-    if (!existsSync(path)) return { path };
+    // Where another run was distilled, its students would be taken for this one's.
+    if (!existsSync(path) && !existsSync(`${path}-distilled`)) return { path };
     if (!RunFolder.exists(path)) continue;
     const folder = RunFolder.open(path);
     if (!folder.isComplete() || !existsSync(sheetOf(folder))) return { path, folder };
@@ -183,8 +185,8 @@ export function ending(recipe: Recipe, { images, imagesPerSecond, seconds }: SoF
 const suggestions = (run: string) =>
   [
     "Try next:",
-    `  npx ornstein sample ${run} --class 7 --n 64       # sevens`,
-    `  npx ornstein sample ${run} --steps 6 --seed 5     # faster, and rougher`,
-    "  npx ornstein train points --data points:moons --duration 30s",
-    "  npx ornstein explain                              # what else there is to train",
+    `  ${toPaste("sample", run)} --class 7 --n 64       # sevens`,
+    `  ${toPaste("sample", run)} --steps 6 --seed 5     # faster, and rougher`,
+    `  ${program()} train points --data points:moons --duration 30s`,
+    `  ${program()} explain                              # what else there is to train`,
   ].join("\n");

@@ -21,25 +21,30 @@ import {
 import { dataFingerprint, fitMicroBatch, probe, type RunDescription, RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { memorySpecs } from "../training/index.ts";
-import type { Flags, Terminal, Values } from "./command.ts";
+import { grouped, type Terminal, type Values } from "./command.ts";
+import { toPaste } from "./program.ts";
 import { watched } from "./sources.ts";
 import { bytes } from "./terminal.ts";
 
 /** Flags that say what to train; each is short for a field of the recipe. */
 export const recipeFlags = {
-  data: { type: "string", value: "SRC", help: "Data set: mnist, emoji, points:moons, a folder, …" },
-  duration: { type: "string", value: "N|TIME", help: "Images to see in all, such as 200k, or a time, such as 20min" },
-  batch: { type: "integer", min: 1, help: "Samples in one update" },
-  microBatch: { type: "string", value: "N|auto", help: "Samples in one pass, if less; same gradient, less memory" },
-  maxMemory: {
-    type: "string",
-    value: "SIZE",
-    help: "With --micro-batch auto: take no more, such as 2GB [80% of free]",
-  },
-  memory: { type: "choice", choices: memorySpecs, help: "low: keep less for the gradients and compute it again" },
-  seed: { type: "integer", min: 0, help: "Of everything random" },
-  set: { type: "strings", value: "FIELD=VALUE", help: "Set any field of the recipe; may be repeated" },
-} as const satisfies Flags;
+  ...grouped("What to train", {
+    data: { type: "string", value: "SRC", help: "Data set: mnist, emoji, points:moons, a folder, …" },
+    duration: { type: "string", value: "N|TIME", help: "Images to see in all, such as 200k, or a time, such as 20min" },
+    batch: { type: "integer", min: 1, help: "Samples in one update" },
+    set: { type: "strings", value: "FIELD=VALUE", help: "Set any field of the recipe; may be repeated" },
+    seed: { type: "integer", min: 0, help: "Of everything random" },
+  }),
+  ...grouped("Memory", {
+    microBatch: { type: "string", value: "N|auto", help: "Samples in one pass, if less; same gradient, less memory" },
+    maxMemory: {
+      type: "string",
+      value: "SIZE",
+      help: "With --micro-batch auto: take no more, such as 2GB [80% of free]",
+    },
+    memory: { type: "choice", choices: memorySpecs, help: "low: keep less for the gradients and compute it again" },
+  }),
+};
 
 export type RecipeFlags = Values<typeof recipeFlags>;
 
@@ -130,7 +135,7 @@ const withoutSize = ({ data: { size: _, ...data }, ...recipe }: Recipe) => ({ ..
 export function readRecipe(nameOrFile: string): Recipe {
   if (RunFolder.exists(nameOrFile))
     throw new ConfigError(
-      `${nameOrFile}: is a run, not a recipe. Its recipe is ${join(nameOrFile, "recipe.json")}; ornstein train --resume --out ${nameOrFile} continues it.`,
+      `${nameOrFile}: is a run, not a recipe. Its recipe is ${join(nameOrFile, "recipe.json")}; ${toPaste("train", "--resume", "--out", nameOrFile)} continues it.`,
     );
   if (!isFile(nameOrFile)) return preset(nameOrFile);
   const value = readJson(nameOrFile);

@@ -7,7 +7,7 @@ import { defineRecipe, latentOf, samplingPlan } from "../recipe/index.ts";
 import { columnsOf, type RunDescription, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
-import { command, type Flags, givenOf, type Terminal, type Values } from "./command.ts";
+import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
 import { type DrawRunOptions, drawRun } from "./drawing.ts";
 import { checkEdit, editFlags, openEditing } from "./editing.ts";
 import { reconstruct } from "./encoding.ts";
@@ -19,34 +19,40 @@ import { settingsOf, sweep } from "./sweep.ts";
 import { openModel, weightFlags, whichParameters } from "./weights.ts";
 
 const flags = {
-  n: { type: "integer", default: 64, min: 1, help: "Number of samples" },
-  seed: { type: "integer", default: 0, min: 0, help: "Sample i of a seed is the same at any --n" },
-  class: { type: "integer", min: 0, help: "Class of all samples; each in turn if left out" },
+  ...grouped("What to draw", {
+    n: { type: "integer", default: 64, min: 1, help: "Number of samples" },
+    seed: { type: "integer", default: 0, min: 0, help: "Sample i of a seed is the same at any --n" },
+    class: { type: "integer", min: 0, help: "Class of all samples; each in turn if left out" },
+    interpolate: { type: "integer", min: 2, help: "Samples in a strip between two starts; --n is then strips" },
+    sweep: {
+      type: "string",
+      value: "NAME=V,V;…",
+      help: "Draw under all these settings, one a row, such as steps=5,10",
+    },
+  }),
   ...samplingFlags,
   ...guideFlags,
-  interpolate: { type: "integer", min: 2, help: "Samples in a strip between two starts; --n is then strips" },
-  encode: {
-    type: "strings",
-    value: "SRC",
-    help: `Turn examples into noise and back: ${givenHelp}`,
-  },
-  latents: {
-    type: "string",
-    value: "FILE.npy",
-    writes: ".npy",
-    needs: "encode",
-    help: "With --encode: the noise, as an array",
-  },
   ...editFlags,
-  sweep: {
-    type: "string",
-    value: "NAME=V,V;…",
-    help: "Draw under all these settings, one a row, such as steps=5,10",
-  },
+  ...grouped("Editing", {
+    encode: {
+      type: "strings",
+      value: "SRC",
+      help: `Turn examples into noise and back: ${givenHelp}`,
+    },
+    latents: {
+      type: "string",
+      value: "FILE.npy",
+      writes: ".npy",
+      needs: "encode",
+      help: "With --encode: the noise, as an array",
+    },
+  }),
   ...weightFlags,
-  columns: { type: "integer", min: 1, help: "Samples in a row of the sheet" },
-  out: { type: "string", value: "FILE.png", writes: ".png", help: "Where to; the run's samples folder if left out" },
-} as const satisfies Flags;
+  ...grouped("Output", {
+    out: { type: "string", value: "FILE.png", writes: ".png", help: "Where to; the run's samples folder if left out" },
+    columns: { type: "integer", min: 1, help: "Samples in a row of the sheet" },
+  }),
+};
 
 type SampleFlags = Values<typeof flags>;
 

@@ -3,20 +3,21 @@ import { existsSync } from "node:fs";
 import { ConfigError, unknownName } from "../errors/index.ts";
 import { type Recipe, recipePathSamplers, usualLevels } from "../recipe/index.ts";
 import { samplers } from "../sampling/index.ts";
-import { type Flags, flagName, type Values } from "./command.ts";
+import { flagName, grouped, type Values } from "./command.ts";
 import { readGridFile } from "./grid-file.ts";
 
 type Sampling = Recipe["sampling"];
 
 const paths = ["vp", "ve", "sub-vp", "flow", "ou"] as const satisfies readonly Sampling["path"][];
 
-export const samplingFlags = {
+/** Flags that change the solver, its steps and its start. */
+const solverFlags = grouped("Solver and steps", {
+  steps: { type: "integer", min: 1, help: "Solver steps" },
   sampler: {
     type: "choice",
     choices: [...Object.keys(samplers), ...recipePathSamplers],
     help: "Solver; the recipe's if left out",
   },
-  steps: { type: "integer", min: 1, help: "Solver steps" },
   option: { type: "strings", value: "NAME=VALUE", help: "An option of the solver, such as eta=0.5; may be repeated" },
   churn: { type: "number", min: 0, help: "Noise added over all steps by euler, heun and dpm2; 0 is none" },
   path: { type: "choice", choices: paths, help: "Path of predictor-corrector and euler-maruyama (the reverse SDE)" },
@@ -24,14 +25,20 @@ export const samplingFlags = {
   rho: { type: "number", min: 0, help: "How much a karras grid crowds towards low noise; 7 usually" },
   sigmaMin: { type: "number", min: 0, help: "The grid's last noise level before 0" },
   sigmaMax: { type: "number", min: 0, help: "The grid's first noise level" },
-  guidance: { type: "number", min: 0, help: "Classifier-free guidance: 1 is none" },
-  guidanceInterval: { type: "string", value: "LOW,HIGH", help: "Noise levels at which guidance acts" },
-  guidanceRescale: { type: "number", min: 0, max: 1, help: "How far guided contrast is brought back" },
   clip: { type: "boolean", help: "Clamp every estimate of the clean image to [−1, 1]" },
   threshold: { type: "number", min: 0, max: 1, help: "Dynamic thresholding at this quantile, such as 0.995" },
   epsilonScale: { type: "string", value: "C|SLOPE,OFFSET", help: "Divide the predicted noise by this, such as 1.005" },
   temperature: { type: "number", min: 0, help: "Multiply the starting noise by this" },
-} as const satisfies Flags;
+});
+
+export const samplingFlags = {
+  ...solverFlags,
+  ...grouped("Guidance", {
+    guidance: { type: "number", min: 0, help: "Classifier-free guidance: 1 is none" },
+    guidanceInterval: { type: "string", value: "LOW,HIGH", help: "Noise levels at which guidance acts" },
+    guidanceRescale: { type: "number", min: 0, max: 1, help: "How far guided contrast is brought back" },
+  }),
+};
 
 export type SamplingFlags = Values<typeof samplingFlags>;
 

@@ -8,13 +8,21 @@ import {
   loadDataset,
 } from "../data/files/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import type { Flags, Terminal, Values } from "./command.ts";
+import { grouped, type Terminal, type Values } from "./command.ts";
 
-export const sourceFlags = {
+export const sourceFlags = grouped("How data are read", {
   size: { type: "string", value: "N|HxW", help: "Side of the images in pixels, or height and width" },
   channels: { type: "integer", min: 1, max: 16, help: "1 is grey, 3 colour, 2 and 4 these with opacity" },
-  crop: { type: "choice", choices: crops, help: "How image files are brought to the size's proportions [centre]" },
-  filter: { type: "choice", choices: filters, help: "How image files are resized [lanczos3; of adm cubic]" },
+  crop: {
+    type: "choice",
+    choices: crops,
+    help: "How image files are brought to the size's proportions; centre if left out",
+  },
+  filter: {
+    type: "choice",
+    choices: filters,
+    help: "How image files are resized; lanczos3 if left out, with adm cubic",
+  },
   split: { type: "choice", choices: ["train", "test"], help: "Part of the data, where it has parts" },
   labels: {
     type: "choice",
@@ -22,7 +30,7 @@ export const sourceFlags = {
     help: "Where labels come from; found out if left out",
   },
   examples: { type: "integer", min: 1, help: "Use a random choice of so many" },
-} as const satisfies Flags;
+});
 
 export type SourceFlags = Values<typeof sourceFlags>;
 

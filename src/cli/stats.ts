@@ -4,7 +4,7 @@ import { ConfigError } from "../errors/index.ts";
 import { areImages, examplesAt } from "../evaluation/index.ts";
 import { stream } from "../random/index.ts";
 import { cachedReference, hashDataset } from "../runs/index.ts";
-import { command } from "./command.ts";
+import { command, grouped } from "./command.ts";
 import { computeFlags } from "./compute-flags.ts";
 import { showing, shown } from "./eta.ts";
 import { describeFeatures, extractorFor, featureFlags, readFeatures } from "./features.ts";
@@ -23,20 +23,22 @@ export const stats = command({
     "stats photos/ --size 64 --features inception=inception.onnx --layout adm --out photos.npz",
   ],
   flags: {
-    out: {
-      type: "string",
-      value: "FILE.npz",
-      writes: ".npz",
-      help: "Where to write; only counted and kept if left out",
-    },
-    layout: {
-      type: "choice",
-      choices: ["edm", "adm"],
-      default: "edm",
-      help: "edm: mu and sigma; adm: also mu_s and sigma_s of spatial features, and images",
-    },
     ...featureFlags,
     ...sourceFlags,
+    ...grouped("Output", {
+      out: {
+        type: "string",
+        value: "FILE.npz",
+        writes: ".npz",
+        help: "Where to write; only counted and kept if left out",
+      },
+      layout: {
+        type: "choice",
+        choices: ["edm", "adm"],
+        default: "edm",
+        help: "edm: mu and sigma; adm: also mu_s and sigma_s of spatial features, and images",
+      },
+    }),
     ...computeFlags,
   },
   async run(source = "", flags, terminal) {

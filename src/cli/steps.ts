@@ -18,12 +18,13 @@ import {
 } from "../recipe/index.ts";
 import { RunFolder, writePlot } from "../runs/index.ts";
 import { type FeatureMap, sigmaSteps } from "../sampling/index.ts";
-import { command, type Terminal } from "./command.ts";
+import { command, grouped, type Terminal } from "./command.ts";
 import { showing, shown } from "./eta.ts";
 import { type FeatureOptions, featureMapFor } from "./features.ts";
 import { gridFileFormat } from "./grid-file.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
 import { writeTo } from "./places.ts";
+import { toPaste } from "./program.ts";
 import { loadData } from "./recipes.ts";
 import { openModel, weightFlags } from "./weights.ts";
 
@@ -39,51 +40,55 @@ export const steps = command({
     "sample runs/mnist --grid grid.json --steps 10",
   ],
   flags: {
-    budget: { type: "string", value: "K,K,…", default: "5,10,20,50", help: "Numbers of steps" },
-    n: { type: "integer", default: 256, min: 1, notWith: ["search"], help: "Examples to measure on at every level" },
-    check: {
-      type: "integer",
-      min: 0,
-      notWith: ["search"],
-      help: "Other examples to check the plans on; as many, where there are. 0: none",
-    },
-    search: {
-      type: "boolean",
-      help: "Steps of ddim by gradient through the sampler instead: samples close to the data",
-    },
-    loss: {
-      type: "choice",
-      choices: stepLosses,
-      needs: "search",
-      help: "What --search makes small: kid of a feature network, usual for images, or energy, usual for points",
-    },
-    factors: { type: "boolean", needs: "search", help: "Also search a factor on the denoised image in each step" },
-    updates: { type: "integer", default: 200, min: 1, needs: "search", help: "Updates of --search" },
-    levels: {
-      type: "integer",
-      default: 200,
-      min: 2,
-      notWith: ["search"],
-      help: "Levels to choose from, where there are no timesteps",
-    },
-    variance: {
-      type: "choice",
-      choices: ["small", "large"],
-      default: "small",
-      notWith: ["search"],
-      help: "Of a step back: β̃ or β",
-    },
-    ...splitFlags,
-    seed: { type: "integer", default: 0, min: 0, help: "Of examples and noise" },
+    ...grouped("What to find", {
+      budget: { type: "string", value: "K,K,…", default: "5,10,20,50", help: "Numbers of steps" },
+      n: { type: "integer", default: 256, min: 1, notWith: ["search"], help: "Examples to measure on at every level" },
+      check: {
+        type: "integer",
+        min: 0,
+        notWith: ["search"],
+        help: "Other examples to check the plans on; as many, where there are. 0: none",
+      },
+      search: {
+        type: "boolean",
+        help: "Steps of ddim by gradient through the sampler instead: samples close to the data",
+      },
+      loss: {
+        type: "choice",
+        choices: stepLosses,
+        needs: "search",
+        help: "What --search makes small: kid of a feature network, usual for images, or energy, usual for points",
+      },
+      factors: { type: "boolean", needs: "search", help: "Also search a factor on the denoised image in each step" },
+      updates: { type: "integer", default: 200, min: 1, needs: "search", help: "Updates of --search" },
+      levels: {
+        type: "integer",
+        default: 200,
+        min: 2,
+        notWith: ["search"],
+        help: "Levels to choose from, where there are no timesteps",
+      },
+      variance: {
+        type: "choice",
+        choices: ["small", "large"],
+        default: "small",
+        notWith: ["search"],
+        help: "Of a step back: β̃ or β",
+      },
+      split: splitFlags.split,
+      seed: { type: "integer", default: 0, min: 0, help: "Of examples and noise" },
+    }),
     ...weightFlags,
-    out: { type: "string", value: "FILE.json", writes: ".json", help: "The levels, for sample --grid" },
-    plot: {
-      type: "string",
-      value: "NAME",
-      writes: "names",
-      notWith: ["search"],
-      help: "Plots of bounds and levels: NAME-bounds and NAME-levels, SVG and PNG",
-    },
+    ...grouped("Output", {
+      out: { type: "string", value: "FILE.json", writes: ".json", help: "The levels, for sample --grid" },
+      plot: {
+        type: "string",
+        value: "NAME",
+        writes: "names",
+        notWith: ["search"],
+        help: "Plots of bounds and levels: NAME-bounds and NAME-levels, SVG and PNG",
+      },
+    }),
   },
   async run(path, flags, terminal) {
     const budgets = flags.budget.split(",").map(Number);
@@ -167,8 +172,9 @@ interface GridFile {
 function writeGrids(path: string, file: GridFile, terminal: Terminal, sampler?: string): void {
   writeTo(path, `${JSON.stringify({ format: gridFileFormat, ...file }, null, 2)}\n`);
   const [budget] = Object.keys(file.grids);
-  const by = sampler === undefined ? "" : ` --sampler ${sampler}`;
-  terminal.print(`Grids: ${path}; draw with: ornstein sample ${file.run} --grid ${path} --steps ${budget}${by}`);
+  const by = sampler === undefined ? [] : ["--sampler", sampler];
+  const next = toPaste("sample", file.run, "--grid", path, "--steps", budget, ...by);
+  terminal.print(`Grids: ${path}; draw with: ${next}`);
 }
 
 interface SearchFlags {

@@ -8,17 +8,20 @@ import { expenseOf, objectiveOf, type Recipe, samplingPlan } from "../recipe/ind
 import { type Ending, RunFolder, type TrainRunOptions, trainRun } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { reportAccuracy } from "./accuracy.ts";
-import { command, type Flags, flagName, type Terminal } from "./command.ts";
+import { command, flagName, grouped, type Terminal } from "./command.ts";
 import { computeFlags } from "./compute-flags.ts";
+import { toPaste } from "./program.ts";
 import { descriptionOf, loadData, prepare, readDuration, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, duration } from "./terminal.ts";
 
 /** Flags about where and how it runs, which leave the result as it is. */
 export const runFlags = {
+  ...grouped("Output", {
+    keep: { type: "integer", default: 3, min: 1, help: "Latest checkpoints that stay, besides the best" },
+    checkpointEvery: { type: "number", default: 60, min: 0, help: "Seconds between checkpoints" },
+  }),
   ...computeFlags,
-  keep: { type: "integer", default: 3, min: 1, help: "Latest checkpoints that stay, besides the best" },
-  checkpointEvery: { type: "number", default: 60, min: 0, help: "Seconds between checkpoints" },
-} as const satisfies Flags;
+};
 
 export const train = command({
   name: "train",
@@ -37,22 +40,26 @@ export const train = command({
   ],
   flags: {
     ...recipeFlags,
-    objective: {
-      type: "choice",
-      choices: ["denoiser", "classifier"],
-      default: "denoiser",
-      help: "classifier: one of noisy examples at the recipe's noise levels, for sample --classifier",
-    },
-    out: {
-      type: "string",
-      value: "DIR",
-      writes: "folder",
-      help: "Run folder; runs/00001-RECIPE and so on if left out",
-    },
+    ...grouped("What to train", {
+      objective: {
+        type: "choice",
+        choices: ["denoiser", "classifier"],
+        default: "denoiser",
+        help: "classifier: one of noisy examples at the recipe's noise levels, for sample --classifier",
+      },
+    }),
+    ...grouped("Output", {
+      out: {
+        type: "string",
+        value: "DIR",
+        writes: "folder",
+        help: "Run folder; runs/00001-RECIPE and so on if left out",
+      },
+      resume: { type: "boolean", help: "Continue the run in --out, bit for bit" },
+      dryRun: { type: "boolean", help: "Print the resolved recipe and stop" },
+      sheets: { type: "integer", default: 4, min: 0, help: "Sheets of samples on the way, besides the last" },
+    }),
     ...runFlags,
-    sheets: { type: "integer", default: 4, min: 0, help: "Sheets of samples on the way, besides the last" },
-    resume: { type: "boolean", help: "Continue the run in --out, bit for bit" },
-    dryRun: { type: "boolean", help: "Print the resolved recipe and stop" },
   },
   async run(name, flags, terminal) {
     const options = {
@@ -102,7 +109,7 @@ async function trained(folder: RunFolder, dataset: Dataset, terminal: Terminal, 
   const classifies = recipe.task === "classify";
   if (classifies && why !== "signal") await reportAccuracy(folder, terminal, { threads, device });
   if (why !== "complete") return;
-  const next = classifies ? `ornstein sample RUN --classifier ${folder.path}` : `ornstein sample ${folder.path}`;
+  const next = classifies ? toPaste("sample", "RUN", "--classifier", folder.path) : toPaste("sample", folder.path);
   terminal.say(
     `Done in ${duration((performance.now() - started) / 1000)}: ${amount(images)} images. Draw with: ${next}`,
   );
@@ -215,7 +222,7 @@ async function show(
       const { why, step, images } = event;
       if (why !== "complete" && part === undefined)
         terminal.say(
-          `${why === "time" ? "Time is up" : "Stopped"} at step ${step}; continue with: ornstein train --resume --out ${folder.path}`,
+          `${why === "time" ? "Time is up" : "Stopped"} at step ${step}; continue with: ${toPaste("train", "--resume", "--out", folder.path)}`,
         );
       return { why, images, imagesPerSecond };
     }

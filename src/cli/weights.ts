@@ -3,10 +3,10 @@ import { ConfigError } from "../errors/index.ts";
 import { type TrainedModel, trainedModel } from "../recipe/index.ts";
 import { type ParametersOf, parametersOf, type RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
-import type { Flags, Values } from "./command.ts";
+import { grouped, type Values } from "./command.ts";
 import { computeFlags } from "./compute-flags.ts";
 
-export const weightFlags = {
+export const parameterFlags = grouped("Which parameters", {
   weights: {
     type: "choice",
     choices: ["ema", "raw"],
@@ -19,9 +19,15 @@ export const weightFlags = {
     min: 0,
     help: "In their place an average of this relative length, such as 0.1, of a run with training.averages",
   },
-  batch: { type: "integer", min: 1, help: "Most samples in one call of the network" },
+});
+
+export const weightFlags = {
+  ...parameterFlags,
   ...computeFlags,
-} as const satisfies Flags;
+  ...grouped("Where it runs", {
+    batch: { type: "integer", min: 1, help: "Most samples in one call of the network" },
+  }),
+};
 
 /** The model of a run, open. */
 export function openModel(folder: RunFolder, { device, threads, ...which }: Values<typeof weightFlags>): TrainedModel {

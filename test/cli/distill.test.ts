@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -162,6 +162,23 @@ test("a consistency model learns from the data alone, by the fields that the doc
   const more = await inProcess(["sample", path, "--n", "8", "--steps", "2"]);
   assert.equal(more.code, 0, more.stderr);
   assert.match(more.stdout, /2 network calls/);
+});
+
+test("a folder that holds anything is left as it is", async () => {
+  const full = join(folder, "full");
+  mkdirSync(full);
+  writeFileSync(join(full, "notes.txt"), "mine");
+  for (const [path, message] of [
+    [full, /full: is not empty\. Choose another --out\.\n$/],
+    [out, /students: holds a distillation already\. Continue it with --resume/],
+    [teacher, /teacher: is not empty\./],
+  ] as const) {
+    const before = readdirSync(path);
+    const { code, stderr } = await inProcess(["distill", teacher, "--from", "8", "--to", "4", "--out", path]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, message);
+    assert.deepEqual(readdirSync(path), before);
+  }
 });
 
 test("mistakes are told before anything is made", async () => {

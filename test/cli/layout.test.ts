@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { helpOf } from "../../src/cli/command.ts";
 import { commands } from "../../src/cli/commands.ts";
+import { helpOf } from "../../src/cli/help.ts";
 import { twoColumns, wrap } from "../../src/cli/layout.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
 
@@ -17,7 +17,7 @@ test("what is on the right goes on under itself; a long name has lines of its ow
     ["--n", "Number of samples that are drawn"],
     ["--sampler euler|heun|edm-ablation|ddim", "Solver"],
   ] as const;
-  assert.deepEqual(twoColumns(rows, { columns: 28, widest: 8 }), [
+  assert.deepEqual(twoColumns(rows, { columns: 28, width: 3 }), [
     "  --n  Number of samples",
     "       that are drawn",
     "  --sampler euler|heun|",
@@ -30,13 +30,13 @@ describe("help fits a terminal, apart from examples", () => {
   for (const command of Object.values(commands))
     for (const columns of [80, 120])
       test(`${command.name}, ${columns} columns`, () => {
-        const lines = helpOf(command, columns).split("\n");
+        const lines = helpOf(command, { columns }).split("\n");
         assert.deepEqual(
           lines.filter((line) => line.length > columns && !line.startsWith("  $ ")),
           [],
         );
         const words = (text: string) => text.replace(/\s+/g, "");
-        assert.equal(words(lines.join("\n")), words(helpOf(command, Infinity)));
+        assert.equal(words(lines.join("\n")), words(helpOf(command, { columns: Infinity })));
       });
 });
 

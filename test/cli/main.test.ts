@@ -15,7 +15,7 @@ test("trains and samples; nothing else is written anywhere, and nobody is told",
   const trained = await ornstein(["train", ...tinyRun, "--duration", "160", "--out", at("run")], { env });
   assert.equal(trained.code, 0, trained.stderr);
   assert.equal(trained.stdout, "");
-  assert.ok(trained.stderr.endsWith(`160 images. Draw with: ornstein sample ${at("run")}\n`), trained.stderr);
+  assert.ok(trained.stderr.endsWith(`160 images. Draw with: npx ornstein sample ${at("run")}\n`), trained.stderr);
   const drawn = await ornstein(["sample", at("run"), "--n", "5", "--out", at("five.png")], { env });
   assert.equal(drawn.code, 0, drawn.stderr);
   assert.match(drawn.stdout, /^5 samples in [\d.]+ s \(35 network calls\): .*five\.png\n$/);

@@ -173,7 +173,7 @@ test("a plan of distillation that is damaged or none is refused, and so is a fil
   }
   rmSync(broken, { recursive: true });
   writeFileSync(`${at("run")}-distilled`, "");
-  await refuses(["distill", at("run"), "--to", "4"], /run-distilled.*cannot be written: there is a file of that name/);
+  await refuses(["distill", at("run"), "--to", "4"], /run-distilled: is a file, not a folder\. Choose another --out\./);
   rmSync(`${at("run")}-distilled`);
 });
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
-import { helpOf } from "../../src/cli/command.ts";
 import { commands } from "../../src/cli/commands.ts";
+import { helpOf } from "../../src/cli/help.ts";
 import { parseCommandLine } from "../../src/cli/parse.ts";
 import { askedRecipe, type RecipeFlags } from "../../src/cli/recipes.ts";
 import { blocks, pages, read, root } from "./pages.ts";
@@ -35,7 +35,7 @@ test("docs/cli.md has the help of every command, word for word", () => {
   const page = read("docs/cli.md");
   const start = page.search(/^## /m);
   const help = Object.values(commands).map(
-    (command) => `## ${command.name}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\`\n`,
+    (command) => `## ${command.name}\n\n\`\`\`text\n${helpOf(command, { program: "npx ornstein" })}\n\`\`\`\n`,
   );
   const text = `${page.slice(0, start < 0 ? undefined : start)}${help.join("\n")}`;
   if (process.env["UPDATE_DOCS"]) writeFileSync(join(root, "docs/cli.md"), text);

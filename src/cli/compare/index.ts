@@ -11,6 +11,7 @@ import { command } from "../command.ts";
 import { describeEvaluation } from "../evaluation-text.ts";
 import { drawingText, lineageOf, secondsOf } from "../explain.ts";
 import { writeTo } from "../places.ts";
+import { program } from "../program.ts";
 import { amount, duration } from "../terminal.ts";
 import { differences } from "./differences.ts";
 import { type ComparedRun, page } from "./page.ts";
@@ -45,7 +46,7 @@ export const compare = command({
     for (const { path, values } of differ)
       terminal.print(`  ${path.padEnd(width)}  ${values.map((value) => value ?? "–").join("  |  ")}`);
     for (const { name, evaluations, lineage, parameters, images, stats, drawing } of runs) {
-      terminal.print(`${name}:${evaluations.length === 0 ? ` not evaluated; ornstein eval does` : ""}`);
+      terminal.print(`${name}:${evaluations.length === 0 ? ` not evaluated; ${program()} eval does` : ""}`);
       if (lineage) terminal.print(`  ${lineage}`);
       const time = stats.length > 0 ? ` in ${duration(secondsOf(stats))}` : "";
       terminal.print(`  ${amount(parameters)} parameters, ${amount(images)} images${time}${drawingText(drawing)}`);

@@ -168,7 +168,7 @@ function metrics(runs: readonly ComparedRun[]): string {
       .map((evaluation): Judged => ({ run, evaluation })),
   );
   if (all.length === 0)
-    return section("Metrics", "<p>None of the runs has been evaluated: <code>ornstein eval RUN</code> does.</p>");
+    return section("Metrics", "<p>None of the runs has been evaluated: <code>npx ornstein eval RUN</code> does.</p>");
   const names = [...new Set(all.flatMap(({ evaluation }) => evaluation.measurements.map(({ name }) => name)))];
   const of = ({ evaluation }: Judged, name: string) => evaluation.measurements.find((one) => one.name === name);
   const rows = all.map((judged) => {

@@ -9,6 +9,7 @@ import { dataFingerprint, type RunFolder, type StatsLine } from "../../runs/inde
 import { flatFromCheckpoint, networkOf, type Safetensors } from "../../training/index.ts";
 import type { Terminal } from "../command.ts";
 import { showing } from "../eta.ts";
+import { toPaste } from "../program.ts";
 import { type Finding, found, percent, short } from "./finding.ts";
 
 export interface RunOptions {
@@ -30,7 +31,10 @@ export async function* checkRun(
   if (dataset) yield dataFinding(data, dataset);
   const steps = folder.checkpoints();
   if (steps.length === 0) {
-    yield found("checkpoints").error("there is none", `Train it: ornstein train --resume --out ${folder.path}`);
+    yield found("checkpoints").error(
+      "there is none",
+      `Train it: ${toPaste("train", "--resume", "--out", folder.path)}`,
+    );
     return;
   }
   let latest: { readonly checkpoint: Safetensors; readonly path: string } | undefined;
