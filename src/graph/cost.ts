@@ -95,7 +95,7 @@ const work: { readonly [K in OpName]: Work<K> } = {
 };
 
 /** Bytes of a value. */
-export const bytesOf = (x: Expr) => size(x) * { float32: 4, int64: 8, bool: 1 }[x.dtype];
+export const bytesOf = (x: Expr) => size(x) * { float32: 4, float16: 2, int64: 8, bool: 1 }[x.dtype];
 
 /** The cost of the graph as it stands; what is compiled is `simplify(outputs)`. */
 export function cost(outputs: readonly Expr[]): Cost {

@@ -7,7 +7,11 @@ import { GraphError } from "../errors/index.ts";
 import { inferNode } from "./infer.ts";
 import { normalizeAxes, type Shape, sameShape, sizeOf } from "./shape.ts";
 
-export type DType = "float32" | "int64" | "bool";
+/** What an element is. Values of float16 live inside graphs: what goes in or comes out is float32. */
+export type DType = FloatType | "int64" | "bool";
+export type FloatType = "float32" | "float16";
+
+export const isFloat = (dtype: DType): dtype is FloatType => dtype === "float32" || dtype === "float16";
 
 type None = Record<never, never>;
 
@@ -30,7 +34,7 @@ export interface GroupAttrs {
 /** Every primitive and its attributes. Adding a line here makes the compiler ask for its four rules. */
 export interface OpAttrs {
   input: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
-  constant: { readonly data: Float32Array | Float64Array; readonly shape: Shape };
+  constant: { readonly data: Float32Array | Float64Array; readonly shape: Shape; readonly dtype: FloatType };
   // Elementwise; binary ones broadcast.
   add: None;
   sub: None;
@@ -122,36 +126,37 @@ export class Expr<K extends OpName = OpName> {
   }
 
   add(y: Operand): Expr {
-    return new Expr("add", {}, [this, lift(y)]);
+    return new Expr("add", {}, [this, lift(y, this)]);
   }
   sub(y: Operand): Expr {
-    return new Expr("sub", {}, [this, lift(y)]);
+    return new Expr("sub", {}, [this, lift(y, this)]);
   }
   mul(y: Operand): Expr {
-    return new Expr("mul", {}, [this, lift(y)]);
+    return new Expr("mul", {}, [this, lift(y, this)]);
   }
   div(y: Operand): Expr {
-    return new Expr("div", {}, [this, lift(y)]);
+    return new Expr("div", {}, [this, lift(y, this)]);
   }
   pow(y: Operand): Expr {
-    return new Expr("pow", {}, [this, lift(y)]);
+    return new Expr("pow", {}, [this, lift(y, this)]);
   }
   maximum(y: Operand): Expr {
-    return new Expr("maximum", {}, [this, lift(y)]);
+    return new Expr("maximum", {}, [this, lift(y, this)]);
   }
   minimum(y: Operand): Expr {
-    return new Expr("minimum", {}, [this, lift(y)]);
+    return new Expr("minimum", {}, [this, lift(y, this)]);
   }
   /** this < y, elementwise, as bool. */
   less(y: Operand): Expr {
-    return new Expr("less", {}, [this, lift(y)]);
+    return new Expr("less", {}, [this, lift(y, this)]);
   }
   equal(y: Operand): Expr {
-    return new Expr("equal", {}, [this, lift(y)]);
+    return new Expr("equal", {}, [this, lift(y, this)]);
   }
   /** Elementwise choice: `yes` where this bool holds, `no` elsewhere. */
   where(yes: Operand, no: Operand): Expr {
-    return new Expr("where", {}, [this, lift(yes), lift(no)]);
+    const [a, b] = [yes, no].map((choice) => (typeof choice === "number" ? undefined : choice));
+    return new Expr("where", {}, [this, lift(yes, b), lift(no, a)]);
   }
   neg(): Expr {
     return new Expr("neg", {}, [this]);
@@ -310,17 +315,18 @@ export const input = (name: string, shape: Shape, dtype: DType = "float32"): Exp
   new Expr("input", { name, shape, dtype }, []);
 
 /** A value known when the graph is built. */
-export function constant(data: ArrayLike<number>, shape: Shape): Expr<"constant"> {
+export function constant(data: ArrayLike<number>, shape: Shape, dtype: FloatType = "float32"): Expr<"constant"> {
   if (data.length !== sizeOf(shape))
     throw new GraphError(
       `constant: ${data.length} numbers do not fill ${shape.join("×")} (${sizeOf(shape)} expected).`,
     );
   const kept = data instanceof Float32Array || data instanceof Float64Array ? data : Float64Array.from(data);
-  return new Expr("constant", { data: kept, shape }, []);
+  return new Expr("constant", { data: kept, shape, dtype }, []);
 }
 
-/** A number as a constant without axes; nodes pass through. */
-export const lift = (value: Operand): Expr => (typeof value === "number" ? constant([value], []) : value);
+/** A number as a constant without axes, of the precision of `like`; nodes pass through. */
+export const lift = (value: Operand, like?: Expr): Expr =>
+  typeof value === "number" ? constant([value], [], like && isFloat(like.dtype) ? like.dtype : "float32") : value;
 
 /** Joins along one axis; all other sizes are equal. */
 export function concat(parts: readonly Expr[], axis: number): Expr {

@@ -5,8 +5,10 @@ export {
   constant,
   type DType,
   Expr,
+  type FloatType,
   input,
   interleave,
+  isFloat,
   lift,
   type OpAttrs,
   type Operand,
@@ -28,7 +30,9 @@ export {
   upConv2d,
 } from "./functions.ts";
 export { gradients } from "./gradients.ts";
+export { halfBits, halfValue, roundHalf } from "./half.ts";
 export { infer } from "./infer.ts";
+export { inFloat16, type Precision, type PrecisionRule, precisionRules, precisions } from "./precision.ts";
 export { print } from "./print.ts";
 export { recompute } from "./recompute.ts";
 export { evaluate, reference } from "./reference.ts";

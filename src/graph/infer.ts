@@ -1,6 +1,6 @@
 /** Shape and dtype of every primitive; the place where operands that do not fit together are refused. */
 import { GraphError } from "../errors/index.ts";
-import type { ConvAttrs, DType, Expr, OpAttrs, OpName } from "./expr.ts";
+import { type ConvAttrs, type DType, type Expr, type FloatType, isFloat, type OpAttrs, type OpName } from "./expr.ts";
 import { broadcast, type Shape, sameShape, showShape as show, sizeOf } from "./shape.ts";
 
 interface Inferred {
@@ -9,7 +9,7 @@ interface Inferred {
 }
 type Infer<K extends OpName> = (inputs: readonly Expr[], attrs: OpAttrs[K]) => Inferred;
 
-const float = (shape: Shape): Inferred => ({ shape, dtype: "float32" });
+const float = (shape: Shape, dtype: FloatType = "float32"): Inferred => ({ shape, dtype });
 
 /** Refuses a count of inputs or a dtype that the op does not take. */
 function expectInputs(op: string, inputs: readonly Expr[], dtypes: readonly DType[]): void {
@@ -21,25 +21,33 @@ function expectInputs(op: string, inputs: readonly Expr[], dtypes: readonly DTyp
   });
 }
 
+/** The precision that so many inputs share; refuses others. */
+function expectFloats(op: string, inputs: readonly Expr[], count: number): FloatType {
+  const [dtype] = inputs.map((x) => x.dtype).filter(isFloat);
+  expectInputs(op, inputs, new Array(count).fill(dtype ?? "float32"));
+  return dtype ?? "float32";
+}
+
 const unary =
   (op: OpName): Infer<OpName> =>
-  (inputs) => {
-    expectInputs(op, inputs, ["float32"]);
-    return float(inputs[0].shape);
-  };
+  (inputs) =>
+    float(inputs[0].shape, expectFloats(op, inputs, 1));
 
 const binary =
-  (op: OpName, dtype: DType = "float32"): Infer<OpName> =>
+  (op: OpName, result?: "bool"): Infer<OpName> =>
   (inputs) => {
-    expectInputs(op, inputs, ["float32", "float32"]);
-    return { shape: broadcast(op, inputs[0].shape, inputs[1].shape), dtype };
+    const dtype = expectFloats(op, inputs, 2);
+    return { shape: broadcast(op, inputs[0].shape, inputs[1].shape), dtype: result ?? dtype };
   };
 
 const reduction =
   (op: OpName) =>
   (inputs: readonly Expr[], { axes }: { readonly axes: readonly number[] }): Inferred => {
-    expectInputs(op, inputs, ["float32"]);
-    return float(inputs[0].shape.map((size, i) => (axes.includes(i) ? 1 : size)));
+    const dtype = expectFloats(op, inputs, 1);
+    return float(
+      inputs[0].shape.map((size, i) => (axes.includes(i) ? 1 : size)),
+      dtype,
+    );
   };
 
 /** Sizes of an image [B, C, H, W]. */
@@ -85,9 +93,11 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
   input: (_, { name, shape, dtype }) => {
     if (!shape.every((size) => Number.isInteger(size) && size > 0))
       throw new GraphError(`input ${name}: sizes must be positive integers; got ${show(shape)}.`);
+    if (dtype === "float16")
+      throw new GraphError(`input ${name}: is float16 (float32 expected). Cast it inside the graph.`);
     return { shape, dtype };
   },
-  constant: (_, { shape }) => float(shape),
+  constant: (_, { shape, dtype }) => float(shape, dtype),
   add: binary("add"),
   sub: binary("sub"),
   mul: binary("mul"),
@@ -98,9 +108,10 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
   less: binary("less", "bool"),
   equal: binary("equal", "bool"),
   where: (inputs) => {
-    expectInputs("where", inputs, ["bool", "float32", "float32"]);
+    const dtype = inputs[1]?.dtype === "float16" ? "float16" : "float32";
+    expectInputs("where", inputs, ["bool", dtype, dtype]);
     const [condition, yes, no] = inputs.map((x) => x.shape);
-    return float(broadcast("where", condition, broadcast("where", yes, no)));
+    return float(broadcast("where", condition, broadcast("where", yes, no)), dtype);
   },
   neg: unary("neg"),
   exp: unary("exp"),
@@ -147,16 +158,21 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
     return { shape, dtype: x.dtype };
   },
   pad: (inputs, { before, after }) => {
-    expectInputs("pad", inputs, ["float32"]);
+    const dtype = expectFloats("pad", inputs, 1);
     if (before.length !== inputs[0].shape.length || after.length !== before.length)
       throw new GraphError(`pad: ${show(before)} and ${show(after)} do not fit ${show(inputs[0].shape)}.`);
-    return float(inputs[0].shape.map((size, i) => before[i] + size + after[i]));
+    return float(
+      inputs[0].shape.map((size, i) => before[i] + size + after[i]),
+      dtype,
+    );
   },
   concat: (inputs, { axis }) => {
     const [first] = inputs;
     for (const x of inputs)
       if (x.shape.length !== first.shape.length || x.shape.some((size, i) => i !== axis && size !== first.shape[i]))
         throw new GraphError(`concat: ${show(x.shape)} does not join ${show(first.shape)} along axis ${axis}.`);
+    const other = inputs.find((x) => x.dtype !== first.dtype);
+    if (other) throw new GraphError(`concat: ${first.dtype} ${show(first.shape)} does not join ${other.dtype}.`);
     const total = inputs.reduce((sum, x) => sum + x.shape[axis], 0);
     return { shape: first.shape.map((size, i) => (i === axis ? total : size)), dtype: first.dtype };
   },
@@ -165,7 +181,7 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
     return float([...inputs[0].shape, depth]);
   },
   matmul: (inputs, { transA, transB }) => {
-    expectInputs("matmul", inputs, ["float32", "float32"]);
+    const dtype = expectFloats("matmul", inputs, 2);
     const [a, b] = inputs.map((x) => x.shape);
     if (a.length < 2 || b.length < 2)
       throw new GraphError(`matmul: operands need two axes or more: ${show(a)} × ${show(b)}.`);
@@ -175,10 +191,10 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
       const marks = [transA ? "ᵀ" : "", transB ? "ᵀ" : ""];
       throw new GraphError(`matmul: inner sizes differ: ${show(a)}${marks[0]} × ${show(b)}${marks[1]} (${k} ≠ ${k2}).`);
     }
-    return float([...broadcast("matmul", a.slice(0, -2), b.slice(0, -2)), m, n]);
+    return float([...broadcast("matmul", a.slice(0, -2), b.slice(0, -2)), m, n], dtype);
   },
   conv2d: (inputs, attrs) => {
-    expectInputs("conv2d", inputs, ["float32", "float32"]);
+    const dtype = expectFloats("conv2d", inputs, 2);
     const [b, c, h, w] = image("conv2d", inputs[0]);
     const filter = inputs[1].shape;
     checkConv("conv2d", c, filter, attrs.groups);
@@ -187,10 +203,10 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
       throw new GraphError(
         `conv2d: filters ${show(filter)} are larger than the padded image ${show(inputs[0].shape)}.`,
       );
-    return float([b, filter[0], ...size]);
+    return float([b, filter[0], ...size], dtype);
   },
   conv2dInputGrad: (inputs, attrs) => {
-    expectInputs("convTranspose2d", inputs, ["float32", "float32"]);
+    const dtype = expectFloats("convTranspose2d", inputs, 2);
     const [b, k, h, w] = image("convTranspose2d", inputs[0]);
     const filter = inputs[1].shape;
     checkConv("convTranspose2d", filter[1] * attrs.groups, filter, attrs.groups);
@@ -199,59 +215,62 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
       throw new GraphError(
         `convTranspose2d: ${show(inputs[0].shape)} with filters ${show(filter)} does not make ${attrs.size.join("×")}.`,
       );
-    return float([b, filter[1] * attrs.groups, ...attrs.size]);
+    return float([b, filter[1] * attrs.groups, ...attrs.size], dtype);
   },
   conv2dFilterGrad: (inputs, attrs) => {
-    expectInputs("conv2dFilterGrad", inputs, ["float32", "float32"]);
+    const dtype = expectFloats("conv2dFilterGrad", inputs, 2);
     const [, c, h, w] = image("conv2dFilterGrad", inputs[0]);
     const [, k, ho, wo] = image("conv2dFilterGrad", inputs[1]);
     const size = convSize([h, w], attrs.kernel, attrs);
     if (size[0] !== ho || size[1] !== wo || c % attrs.groups !== 0 || k % attrs.groups !== 0)
       throw new GraphError(`conv2dFilterGrad: ${show(inputs[0].shape)} does not fit ${show(inputs[1].shape)}.`);
-    return float([k, c / attrs.groups, ...attrs.kernel]);
+    return float([k, c / attrs.groups, ...attrs.kernel], dtype);
   },
   avgPool: (inputs, { kernel }) => {
-    expectInputs("avgPool", inputs, ["float32"]);
+    const dtype = expectFloats("avgPool", inputs, 1);
     const [b, c, h, w] = image("avgPool", inputs[0]);
     if (h % kernel !== 0 || w % kernel !== 0)
       throw new GraphError(`avgPool: ${h}×${w} does not divide into tiles of ${kernel}×${kernel}.`);
-    return float([b, c, h / kernel, w / kernel]);
+    return float([b, c, h / kernel, w / kernel], dtype);
   },
   upsample: (inputs, { factor }) => {
-    expectInputs("upsample", inputs, ["float32"]);
+    const dtype = expectFloats("upsample", inputs, 1);
     const [b, c, h, w] = image("upsample", inputs[0]);
-    return float([b, c, h * factor, w * factor]);
+    return float([b, c, h * factor, w * factor], dtype);
   },
   interleave: (inputs) => {
-    expectInputs("interleave", inputs, ["float32", "float32", "float32", "float32"]);
+    const dtype = expectFloats("interleave", inputs, 4);
     const [b, c, h, w] = image("interleave", inputs[0]);
     for (const x of inputs)
       if (!sameShape(x.shape, inputs[0].shape))
         throw new GraphError(`interleave: shapes differ: ${show(x.shape)} and ${show(inputs[0].shape)}.`);
-    return float([b, c, 2 * h, 2 * w]);
+    return float([b, c, 2 * h, 2 * w], dtype);
   },
   phase: (inputs) => {
-    expectInputs("phase", inputs, ["float32"]);
+    const dtype = expectFloats("phase", inputs, 1);
     const [b, c, h, w] = image("phase", inputs[0]);
     if (h % 2 !== 0 || w % 2 !== 0) throw new GraphError(`phase: ${h}×${w} does not halve.`);
-    return float([b, c, h / 2, w / 2]);
+    return float([b, c, h / 2, w / 2], dtype);
   },
   softmax: unary("softmax"),
   rowAffine: (inputs) => {
-    expectInputs("rowAffine", inputs, ["float32", "float32", "float32"]);
+    const dtype = expectFloats("rowAffine", inputs, 3);
     const [x, scale, shift] = inputs.map((input) => input.shape);
     const rows = rowAxes(x, scale);
     if (!sameShape(scale, shift) || !sameShape(scale, [...x.slice(0, rows), ...x.slice(rows).map(() => 1)]))
       throw new GraphError(
         `rowAffine: scale ${show(scale)} and shift ${show(shift)} must be ${show(x)} with trailing axes of size 1.`,
       );
-    return float(x);
+    return float(x, dtype);
   },
   rowDot: (inputs, { axis }) => {
-    expectInputs("rowDot", inputs, ["float32", "float32"]);
+    const dtype = expectFloats("rowDot", inputs, 2);
     const [a, b] = inputs.map((x) => x.shape);
     if (!sameShape(a, b)) throw new GraphError(`rowDot: shapes differ: ${show(a)} and ${show(b)}.`);
-    return float(a.map((size, i) => (i >= axis ? 1 : size)));
+    return float(
+      a.map((size, i) => (i >= axis ? 1 : size)),
+      dtype,
+    );
   },
   groupNormalize: statistics("groupNormalize"),
   groupInverseStd: statistics("groupInverseStd"),

@@ -4,6 +4,7 @@
  */
 import { GraphError } from "../errors/index.ts";
 import { type ConvAttrs, type Expr, type OpAttrs, type OpName, topological } from "./expr.ts";
+import { roundHalf } from "./half.ts";
 import { convSize } from "./infer.ts";
 import { type Shape, sizeOf, strides } from "./shape.ts";
 
@@ -286,7 +287,7 @@ export const reference: { readonly [K in OpName]: Reference<K> } = {
   },
 };
 
-/** The values of `outputs`, in float64, given a value for each input by name. */
+/** The values of `outputs`, in float64 but rounded where a node is float16, given a value for each input by name. */
 export function evaluate(
   outputs: readonly Expr[],
   feeds: Readonly<Record<string, ArrayLike<number>>> = {},
@@ -308,10 +309,11 @@ function valueAt<K extends OpName>(
       throw new GraphError(`evaluate: input "${name}" has ${given.length} elements (${sizeOf(node.shape)} expected).`);
     if (given) return Float64Array.from(given);
   }
-  return reference[node.op](
+  const value = reference[node.op](
     node.inputs.map((x) => values.get(x)!),
     node.attrs,
     node as Expr,
     node.inputs,
   );
+  return node.dtype === "float16" ? value.map(roundHalf) : value;
 }

@@ -1,5 +1,5 @@
 /** Rewriting a graph into a smaller one with the same values: folding, identities, common subexpressions. */
-import { concat, constant, Expr, type OpAttrs, type OpName, topological } from "./expr.ts";
+import { concat, constant, Expr, isFloat, lift, type OpAttrs, type OpName, topological } from "./expr.ts";
 import { evaluate } from "./reference.ts";
 import { sameShape, sizeOf } from "./shape.ts";
 
@@ -28,8 +28,8 @@ export function simplify(outputs: readonly Expr[]): Expr[] {
 /** Equal keys mean equal values. */
 function structure(node: Expr): string {
   if (isConstant(node)) {
-    const { data, shape } = node.attrs;
-    return data.length <= largestFolded ? `constant ${shape} ${data.join()}` : `constant #${node.id}`;
+    const { data, shape, dtype } = node.attrs;
+    return data.length <= largestFolded ? `constant ${dtype} ${shape} ${data.join()}` : `constant #${node.id}`;
   }
   return `${node.op} ${JSON.stringify(node.attrs)} ${node.inputs.map((x) => x.id).join()}`;
 }
@@ -47,9 +47,9 @@ function uniform(node: Expr): number | undefined {
 }
 
 function fold(node: Expr): Expr | undefined {
-  if (node.inputs.length === 0 || node.dtype !== "float32" || sizeOf(node.shape) > largestFolded) return undefined;
+  if (node.inputs.length === 0 || !isFloat(node.dtype) || sizeOf(node.shape) > largestFolded) return undefined;
   if (!node.inputs.every((x) => isConstant(x) && sizeOf(x.shape) <= largestFolded)) return undefined;
-  return constant(evaluate([node])[0], node.shape);
+  return constant(evaluate([node])[0], node.shape, node.dtype);
 }
 
 /**
@@ -74,7 +74,7 @@ type Identity<K extends OpName> = (node: Expr, attrs: OpAttrs[K]) => Expr | unde
 
 /** `x` if it already has the node's shape (nothing was broadcast into it). */
 const as = (node: Expr, x: Expr) => (sameShape(x.shape, node.shape) ? x : undefined);
-const zeros = (node: Expr) => constant([0], []).expand(node.shape);
+const zeros = (node: Expr) => lift(0, node).expand(node.shape);
 
 const identities: { readonly [K in OpName]?: Identity<K> } = {
   add: (y) => {

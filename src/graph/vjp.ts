@@ -1,6 +1,6 @@
 /** The gradient of every primitive, in terms of the same primitives, so that gradients have gradients too. */
 
-import { concat, type Expr, interleave, lift, Expr as Node, type OpAttrs, type OpName } from "./expr.ts";
+import { concat, type Expr, interleave, isFloat, lift, Expr as Node, type OpAttrs, type OpName } from "./expr.ts";
 import { rowAxes } from "./infer.ts";
 import { sizeOf } from "./shape.ts";
 
@@ -74,7 +74,7 @@ export const vjp: { readonly [K in OpName]: Vjp<K> } = {
     const rest = lift(1).sub(s);
     return [dy.mul(s.mul(rest).mul(x.mul(rest.sub(s)).add(2)))];
   },
-  cast: (dy, _, [x]) => [x.dtype === "float32" ? dy : undefined],
+  cast: (dy, _, [x]) => [isFloat(x.dtype) && isFloat(dy.dtype) ? dy.cast(x.dtype) : undefined],
   detach: () => [],
   after: (dy) => [dy],
   reduceSum: (dy, _, [x]) => [dy.expand(x.shape)],

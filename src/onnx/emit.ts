@@ -1,5 +1,5 @@
 /** Collects the nodes, constants, inputs and outputs of one ONNX model while a graph is lowered. */
-import type { DType, Shape } from "../graph/index.ts";
+import { type DType, type FloatType, halfBits, type Shape } from "../graph/index.ts";
 import {
   type AttributeProto,
   elementTypes,
@@ -24,6 +24,8 @@ const opsets = [
 export interface Waited {
   readonly name: string;
   readonly rank: number;
+  /** float32 if left out. */
+  readonly dtype?: DType;
 }
 
 export class Emit {
@@ -148,13 +150,13 @@ export class Emit {
     return this.node("Reshape", [x, this.node("Add", [this.ints(shape), zero])]);
   }
 
-  /** The first element of a value, [1]. */
-  #element({ name, rank }: Waited): string {
+  /** The first element of a value, [1], in float32. */
+  #element({ name, rank, dtype = "float32" }: Waited): string {
     return this.once(`element ${name}`, () => {
-      if (rank === 0) return [this.node("Reshape", [name, this.ints([1])])];
       const [from, to] = [0, 1].map((at) => this.ints(new Array(rank).fill(at)));
-      const element = this.node("Slice", [name, from, to]);
-      return [rank === 1 ? element : this.node("Reshape", [element, this.ints([1])])];
+      const element = rank === 0 ? name : this.node("Slice", [name, from, to]);
+      const one = rank === 1 ? element : this.node("Reshape", [element, this.ints([1])]);
+      return [dtype === "float32" ? one : this.node("Cast", [one], { to: elementTypes.float32 })];
     })[0];
   }
 
@@ -188,18 +190,18 @@ export class Emit {
     this.#nodes.push(...shown);
   }
 
-  /** A float32 constant. Equal small ones are written once. */
-  floats(data: ArrayLike<number>, shape: Shape): string {
-    const key = data.length <= 64 ? `floats ${shape} ${Array.from(data).join()}` : undefined;
-    const make = () => [this.#initializer(bytesOf(Float32Array.from(data)), shape, elementTypes.float32)];
+  /** A constant. Equal small ones are written once. */
+  floats(data: ArrayLike<number>, shape: Shape, dtype: FloatType = "float32"): string {
+    const key = data.length <= 64 ? `floats ${dtype} ${shape} ${Array.from(data).join()}` : undefined;
+    const make = () => [this.#initializer(bytesOf(elementsOf(data, dtype)), shape, elementTypes[dtype])];
     return (key === undefined ? make() : this.once(key, make))[0];
   }
 
-  /** A float32 constant whose elements all equal `value`. */
-  filled(value: number, shape: Shape): string {
+  /** A constant whose elements all equal `value`. */
+  filled(value: number, shape: Shape, dtype: FloatType = "float32"): string {
     const size = shape.reduce((n, s) => n * s, 1);
-    return this.once(`filled ${value} ${shape}`, () => [
-      this.#initializer(bytesOf(new Float32Array(size).fill(value)), shape, elementTypes.float32),
+    return this.once(`filled ${dtype} ${value} ${shape}`, () => [
+      this.#initializer(bytesOf(elementsOf(new Float32Array(size).fill(value), dtype)), shape, elementTypes[dtype]),
     ])[0];
   }
 
@@ -246,7 +248,12 @@ export class Emit {
   }
 }
 
-const bytesOf = (data: Float32Array | BigInt64Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+/** Numbers as they are stored. */
+const elementsOf = (data: ArrayLike<number>, dtype: FloatType): Float32Array | Uint16Array =>
+  dtype === "float32" ? Float32Array.from(data) : Uint16Array.from(data, halfBits);
+
+const bytesOf = (data: Float32Array | Uint16Array | BigInt64Array) =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 const valueInfo = (name: string, shape: Shape, dtype: DType): ValueInfo => ({
   name,

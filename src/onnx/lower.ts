@@ -1,5 +1,5 @@
 /** Every primitive as ONNX opset 21 and the contributed ops that ONNX Runtime has on all its providers. */
-import { type Expr, type OpAttrs, type OpName, type Shape, sizeOf } from "../graph/index.ts";
+import { type Expr, type FloatType, isFloat, type OpAttrs, type OpName, type Shape, sizeOf } from "../graph/index.ts";
 import { lowerConv, lowerFilterGrad, lowerInputGrad } from "./convolution.ts";
 import type { Emit } from "./emit.ts";
 import { elementTypes } from "./proto.ts";
@@ -23,6 +23,9 @@ const reduction =
   (emit: Emit, [x]: readonly string[], { axes }: { readonly axes: readonly number[] }) =>
     emit.node(opType, [x, emit.ints(axes)], { keepdims: 1 });
 
+/** The precision of a value, for the constants that meet it. */
+const floatOf = ({ dtype }: Expr): FloatType => (isFloat(dtype) ? dtype : "float32");
+
 /** Mean and 1/std come out of the same kernel as the normalised values. */
 function groupNorm(emit: Emit, x: string, { groups, eps }: OpAttrs["groupNormalize"], [b, c, ...rest]: Shape) {
   return emit.once(`group norm ${x} ${groups} ${eps}`, () => {
@@ -39,7 +42,7 @@ export const silu = (emit: Emit, x: string): string =>
 
 export const lower: { readonly [K in OpName]: Lower<K> } = {
   input: (emit, _, { name, shape, dtype }) => emit.input(name, shape, dtype),
-  constant: (emit, _, { data, shape }) => emit.floats(data, shape),
+  constant: (emit, _, { data, shape, dtype }) => emit.floats(data, shape, dtype),
   add: plain("Add"),
   sub: plain("Sub"),
   mul: plain("Mul"),
@@ -72,7 +75,7 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
     emit.delayed(
       x,
       shape,
-      waited.map((other, i) => ({ name: others[i], rank: other.shape.length })),
+      waited.map((other, i) => ({ name: others[i], rank: other.shape.length, dtype: other.dtype })),
     ),
   cast: (emit, xs, { dtype }) => emit.node("Cast", xs, { to: elementTypes[dtype] }),
   reduceSum: reduction("ReduceSum"),
@@ -89,8 +92,8 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
       emit.ints(starts.map((_, axis) => axis)),
       emit.ints(steps),
     ]),
-  pad: (emit, [x], { before, after, value }) =>
-    emit.node("Pad", [x, emit.ints([...before, ...after]), emit.floats([value], [])]),
+  pad: (emit, [x], { before, after, value }, y) =>
+    emit.node("Pad", [x, emit.ints([...before, ...after]), emit.floats([value], [], floatOf(y))]),
   concat: (emit, xs, { axis }) => emit.node("Concat", xs, { axis }),
   oneHot: (emit, [x], { depth }) =>
     emit.node("OneHot", [x, emit.ints([depth]), emit.floats([0, 1], [2])], { axis: -1 }),
@@ -123,7 +126,7 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
     const rows = sizeOf(shape);
     const flat = (value: string) => emit.node("Reshape", [value, emit.ints([rows])]);
     const wide = emit.node("Reshape", [x, emit.ints([1, rows, sizeOf(y.shape) / rows])]);
-    const [mean, variance] = [emit.filled(0, [rows]), emit.filled(1, [rows])];
+    const [mean, variance] = [0, 1].map((value) => emit.filled(value, [rows], floatOf(y)));
     const normalized = emit.node("BatchNormalization", [wide, flat(scale), flat(shift), mean, variance], {
       epsilon: { float: 0 },
     });

@@ -22,10 +22,11 @@ export function toOnnx(
   outputs: Readonly<Record<string, Expr>>,
   { metadata = {}, block = 0 }: ModelOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const emit = new Emit(block);
   const names = Object.keys(outputs);
   const roots = simplify(Object.values(outputs));
   const order = schedule(roots);
+  // The blocked layout is float32's alone.
+  const emit = new Emit(order.some(({ dtype }) => dtype === "float16") ? 0 : block);
   const layouts = new Layouts(
     emit,
     order.some(({ op }) => op === "groupInverseStd"),
@@ -43,6 +44,9 @@ export function toOnnx(
     const sum = fused.get(node);
     layouts.hold(node, sum ? lowerSum(layouts, sum) : lowerNode(layouts, node));
   }
+  for (const [i, root] of roots.entries())
+    if (root.dtype === "float16")
+      throw new GraphError(`toOnnx: output "${names[i]}" is float16 (float32 expected). Cast it to float32.`);
   for (const [i, root] of roots.entries()) emit.output(names[i], layouts.plain(root), root.shape, root.dtype);
   return emit.finish(
     metadata,

@@ -1,6 +1,7 @@
 /** Foreign models: an ONNX file that somebody else wrote, run by the names of what goes in and comes out. */
 import { InferenceSession, Tensor } from "#ort";
 import { ConfigError, SessionError } from "../errors/index.ts";
+import { halfValue } from "../graph/index.ts";
 import { type Device, deviceRemedies } from "./device.ts";
 
 export interface LoadModelOptions {
@@ -121,18 +122,10 @@ function tensor(where: string, { name, type, shape }: ModelPort, given: ModelVal
 
 function value(where: string, name: string, { data, dims, type }: Tensor): ModelOutput {
   if (data instanceof Float32Array) return { shape: dims, data };
-  if (type === "float16" && data instanceof Uint16Array) return { shape: dims, data: Float32Array.from(data, half) };
+  if (type === "float16" && data instanceof Uint16Array)
+    return { shape: dims, data: Float32Array.from(data, halfValue) };
   if (Array.isArray(data)) throw new SessionError(`${where}: output ${JSON.stringify(name)} holds text, not numbers.`);
   return { shape: dims, data: Float32Array.from(data as ArrayLike<number | bigint>, Number) };
-}
-
-/** IEEE 754 half precision. */
-function half(bits: number): number {
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const sign = bits >> 15 === 1 ? -1 : 1;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause));
