@@ -7,6 +7,7 @@ import {
   type GraphProto,
   type NodeProto,
   type TensorProto,
+  type TensorType,
   type ValueInfo,
 } from "./proto.ts";
 
@@ -33,7 +34,7 @@ export class Emit {
   readonly block: number;
   #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
-  readonly #inputs: ValueInfo[] = [];
+  readonly #inputs: ValueInfo<TensorType>[] = [];
   readonly #outputs: ValueInfo[] = [];
   /** Values that leave the model get their outside name; those that have one already, or came from outside, are copied. */
   readonly #renamed = new Map<string, string>();
@@ -139,6 +140,15 @@ export class Emit {
         output: [name],
         attribute: [],
       });
+  }
+
+  /** Declares that a sequence of no arrays leaves the model. */
+  emptySequence(name: string): void {
+    this.#nodes.push({ name, opType: "SequenceEmpty", domain: "", input: [], output: [name], attribute: [] });
+    this.#outputs.push({
+      name,
+      type: { sequenceType: { elemType: { tensorType: { elemType: elementTypes.float32 } } } },
+    });
   }
 
   /** A view of `x` that waits for others: its sizes are computed out of those, though they are always `shape`. */
@@ -255,7 +265,7 @@ const elementsOf = (data: ArrayLike<number>, dtype: FloatType): Float32Array | U
 const bytesOf = (data: Float32Array | Uint16Array | BigInt64Array) =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
-const valueInfo = (name: string, shape: Shape, dtype: DType): ValueInfo => ({
+const valueInfo = (name: string, shape: Shape, dtype: DType): ValueInfo<TensorType> => ({
   name,
   type: { tensorType: { elemType: elementTypes[dtype], shape: { dim: shape.map((value) => ({ value })) } } },
 });

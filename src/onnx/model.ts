@@ -12,6 +12,8 @@ export interface ModelOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Channels in a block of the processor's blocked layout; 0, the default, keeps to standard layouts everywhere. */
   readonly block?: number;
+  /** The name of an output that comes before the others: a sequence of no arrays. None if left out. */
+  readonly emptySequence?: string;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface ModelOptions {
  */
 export function toOnnx(
   outputs: Readonly<Record<string, Expr>>,
-  { metadata = {}, block = 0 }: ModelOptions = {},
+  { metadata = {}, block = 0, emptySequence }: ModelOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const names = Object.keys(outputs);
   const roots = simplify(Object.values(outputs));
@@ -47,6 +49,7 @@ export function toOnnx(
   for (const [i, root] of roots.entries())
     if (root.dtype === "float16")
       throw new GraphError(`toOnnx: output "${names[i]}" is float16 (float32 expected). Cast it to float32.`);
+  if (emptySequence !== undefined) emit.emptySequence(emptySequence);
   for (const [i, root] of roots.entries()) emit.output(names[i], layouts.plain(root), root.shape, root.dtype);
   return emit.finish(
     metadata,

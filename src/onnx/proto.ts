@@ -19,7 +19,8 @@ const schema = {
     Dimension: { fields: { value: field("int64", 1) } },
     Shape: { fields: { dim: field("Dimension", 1, "repeated") } },
     TensorType: { fields: { elemType: field("int32", 1), shape: field("Shape", 2) } },
-    Type: { fields: { tensorType: field("TensorType", 1) } },
+    SequenceType: { fields: { elemType: field("Type", 1) } },
+    Type: { fields: { tensorType: field("TensorType", 1), sequenceType: field("SequenceType", 4) } },
     ValueInfo: { fields: { name: field("string", 1), type: field("Type", 2) } },
     Attribute: {
       fields: {
@@ -92,17 +93,21 @@ export interface NodeProto {
   readonly domain: string;
   readonly attribute: readonly AttributeProto[];
 }
-export interface ValueInfo {
+export interface TensorType {
+  readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim: readonly { value: number }[] } };
+}
+export interface SequenceType {
+  readonly sequenceType: { readonly elemType: { readonly tensorType: { readonly elemType: number } } };
+}
+export interface ValueInfo<T = TensorType | SequenceType> {
   readonly name: string;
-  readonly type: {
-    readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim: readonly { value: number }[] } };
-  };
+  readonly type: T;
 }
 export interface GraphProto {
   readonly name: string;
   readonly node: readonly NodeProto[];
   readonly initializer: readonly TensorProto[];
-  readonly input: readonly ValueInfo[];
+  readonly input: readonly ValueInfo<TensorType>[];
   readonly output: readonly ValueInfo[];
 }
 export interface ModelProto {

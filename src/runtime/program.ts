@@ -5,6 +5,7 @@ import { type DType, type Expr, type OpAttrs, type Shape, showShape, sizeOf, top
 import { toOnnx } from "../onnx/index.ts";
 import { blockSize } from "./block-size.ts";
 import { type Device, deviceRemedies } from "./device.ts";
+import { emptySequence, refusesSequence, stopsBeforeCopies } from "./without-copies.ts";
 
 export interface CompileOptions {
   /** Threads inside one op; 0 leaves the choice to ONNX Runtime, which takes the physical cores. */
@@ -47,7 +48,10 @@ export async function compile(outputs: Readonly<Record<string, Expr>>, options: 
   const inputs = topological(Object.values(outputs))
     .filter((node) => node.op === "input")
     .map((node) => node.attrs as OpAttrs["input"]);
-  const session = await createSession(toOnnx(outputs, { block: await blockSize(options.device) }), options);
+  const block = await blockSize(options.device);
+  const inPlace =
+    Object.values(outputs).every(({ dtype }) => dtype === "float32") && (await stopsBeforeCopies(options.device));
+  const session = await createSession(toOnnx(outputs, { block, ...(inPlace && { emptySequence }) }), options);
   const ports = Object.entries(outputs).map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
   // Inputs that simplification found unused are accepted and not passed on.
   const used = new Set(session.inputNames);
@@ -57,14 +61,18 @@ export async function compile(outputs: Readonly<Record<string, Expr>>, options: 
     outputs: ports,
     async run(feeds, into = {}) {
       const tensors = bind(inputs, feeds);
+      const memory = (name: string, shape: Shape) =>
+        into[name] ?? (inPlace ? new Float32Array(sizeOf(shape)) : undefined);
+      const own = Object.fromEntries(ports.map(({ name, shape }) => [name, memory(name, shape)]));
       const fetches = Object.fromEntries(
-        ports.map(({ name, shape }) => [name, name in into ? new Tensor("float32", into[name], shape) : null]),
+        ports.map(({ name, shape }) => [name, own[name] ? new Tensor("float32", own[name], shape) : null]),
       );
       const given = Object.fromEntries(Object.entries(tensors).filter(([name]) => used.has(name)));
       try {
-        const results = await session.run(given, fetches);
-        return Object.fromEntries(ports.map(({ name }) => [name, into[name] ?? (results[name].data as Float32Array)]));
+        const results = await session.run(given, inPlace ? { [emptySequence]: null, ...fetches } : fetches);
+        return Object.fromEntries(ports.map(({ name }) => [name, own[name] ?? (results[name].data as Float32Array)]));
       } catch (cause) {
+        if (inPlace && refusesSequence(cause)) return own as Fetched;
         const shown = Object.entries(tensors).map(([name, { type, dims }]) => `${name}: ${type} ${showShape(dims)}`);
         throw new SessionError(`run: ONNX Runtime failed: ${messageOf(cause)} Inputs were ${shown.join(", ")}.`, {
           cause,
