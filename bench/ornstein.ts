@@ -55,7 +55,7 @@ async function ornstein(job: Job): Promise<Engine> {
 
   const start = async (extra: CompileOptions = {}) => {
     const program = await compileTraining(job, { ...options, ...extra });
-    program.load({ params: floats(job.weights) });
+    program.state.load({ params: floats(job.weights) });
     t = 0;
     return program;
   };
@@ -99,7 +99,7 @@ async function ornstein(job: Job): Promise<Engine> {
       const prefix = `${job.weights}.trace`;
       const program = await start({ profile: prefix });
       for (let i = 0; i < count; i++) await update(program);
-      program.program.endProfile();
+      program.endProfile();
       await program.close();
       const folder = dirname(prefix);
       const file = readdirSync(folder).find((name) => name.startsWith(basename(prefix)))!;

@@ -82,7 +82,7 @@ export async function* trainClassifier(
 
   let params: Float32Array;
   try {
-    program.load({ params: initialize(program.parameters, seed) });
+    program.state.load({ params: initialize(program.parameters, seed) });
     for (let step = 0; step < steps; step++) {
       const { x, labels } = assemble(step * batch, batch);
       const answers = task === "classes" ? labels! : turnAll(x, shape, seed, step * batch);
@@ -94,7 +94,7 @@ export async function* trainClassifier(
       });
       yield { step: step + 1, steps, loss: loss[0] };
     }
-    params = program.state.params.slice();
+    params = (await program.state.read("params")).params.slice();
   } finally {
     await program.close();
   }

@@ -148,7 +148,12 @@ export async function measureSpeed(
       times.push(seconds() - before);
     }
     if (draws > 0) {
-      const drawing = draw(recipe, facts, trainer.ema, { count: draws, seed: 0, batch: draws, ...options });
+      const drawing = draw(recipe, facts, await trainer.read("ema"), {
+        count: draws,
+        seed: 0,
+        batch: draws,
+        ...options,
+      });
       await drawing.next();
       await drawing.return(new Float64Array());
     }

@@ -44,13 +44,13 @@ export async function* trainDiscriminator(
   const trainer = await createTrainer(trainerOf(recipe, data), learnt, options);
   let best = Number.POSITIVE_INFINITY;
   const judge = async () => {
-    const trained = trainedDiscriminator(recipe, data, trainer.ema, options);
+    const trained = trainedDiscriminator(recipe, data, await trainer.read("ema"), options);
     const count = Math.min(test.size, 1024);
     const loss = await discriminatorLoss(trained, test, { count, seed, batch: Math.min(64, count) });
     await trained.close();
     const isBest = loss < best;
     best = Math.min(best, loss);
-    const { tensors, metadata } = trainer.checkpoint();
+    const { tensors, metadata } = await trainer.checkpoint();
     folder.save({ tensors, metadata: { ...metadata, best: String(best) } }, trainer.step, isBest);
     appendFileSync(log, `${JSON.stringify({ step: trainer.step, images: trainer.images, loss })}\n`);
     return { images: trainer.images, total, loss, tested: true, best: isBest };

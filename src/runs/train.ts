@@ -182,13 +182,13 @@ async function* trainLocked(
   let bestLoss = Math.min(Infinity, ...folder.stats().map(({ loss }) => loss));
   let loss = Infinity;
   let saved = { at: performance.now(), step: trainer.step === 0 ? -1 : trainer.step };
-  const save = () => {
+  const save = async () => {
     const best = loss < bestLoss;
     bestLoss = Math.min(bestLoss, loss);
     saved = { at: performance.now(), step: trainer.step };
     return {
       type: "checkpoint",
-      path: folder.save(trainer.checkpoint(), trainer.step, best, keep),
+      path: folder.save(await trainer.checkpoint(), trainer.step, best, keep),
       step: trainer.step,
     } as const;
   };
@@ -233,7 +233,7 @@ async function* trainLocked(
         folder.log({ ...line, imagesPerSecond: rate, memory: process.memoryUsage().rss });
         [window, windowSeconds] = [[], 0];
       }
-      if (since(saved.at) >= checkpointEvery) yield save();
+      if (since(saved.at) >= checkpointEvery) yield await save();
       const sheet = (at: number) => Math.floor((sheets + 1) * at);
       if (shows && sheet(share()) > sheet(shareBefore) && !ending()) {
         yield {
@@ -245,7 +245,7 @@ async function* trainLocked(
       }
     }
     if (trainer.step > 0) store(trainer.images, true);
-    if (trainer.step !== saved.step) yield save();
+    if (trainer.step !== saved.step) yield await save();
     const why = ending() ?? "signal";
     const { step, images } = trainer;
     if (shows && why !== "signal")
@@ -253,7 +253,7 @@ async function* trainLocked(
     yield { type: "done", step, images, why };
   } finally {
     try {
-      if (trainer.step !== saved.step) save();
+      if (trainer.step !== saved.step) await save();
     } finally {
       await close();
     }
@@ -335,7 +335,7 @@ async function samplesOf(
   const columns = columnsOf(recipe, data) ?? 8;
   const count = sheetSize(recipe, data);
   const { seed } = recipe.training;
-  const drawing = draw(recipe, data, trainer.ema, { count, seed, batch: count, ...options });
+  const drawing = draw(recipe, data, await trainer.read("ema"), { count, seed, batch: count, ...options });
   let next = await drawing.next();
   while (!next.done) next = await drawing.next();
   if (points) await writeScatter(path, next.value, { dims: data.shape[0] });

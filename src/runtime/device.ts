@@ -1,4 +1,5 @@
 /** Where a program runs. */
+import { env } from "#ort";
 import { unknownName } from "../errors/index.ts";
 
 /** Devices by name; each is an ONNX Runtime execution provider. */
@@ -18,3 +19,12 @@ export const deviceRemedies: Readonly<Record<Device, string>> = {
   webgpu: "It needs a GPU driver with Vulkan, Metal or Direct3D 12; --device cpu always works.",
   cuda: "Run `node node_modules/onnxruntime-node/script/install` with CUDA 12 and cuDNN 9 installed; --device cpu always works.",
 };
+
+/**
+ * Whether results can stay on a device, as tensors for the next run. ONNX Runtime's Node binding has tensors of WebGPU's
+ * memory and of the processor's, and no others: what CUDA computes comes back.
+ */
+export const holdsTensors: Readonly<Record<Device, boolean>> = { cpu: false, webgpu: true, cuda: false };
+
+/** Whether ONNX Runtime writes results into memory that it is given. In browsers it leaves such memory as it was. */
+export const writesInto: boolean = env.versions.web === undefined;

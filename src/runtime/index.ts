@@ -9,4 +9,5 @@ export {
   showPorts,
 } from "./model.ts";
 export { type CompileOptions, compile, type Feeds, type Fetched, type Port, type Program } from "./program.ts";
-export { type Carried, compileStateful, type StatefulProgram } from "./stateful.ts";
+export { createState, type State } from "./state.ts";
+export { type Carried, compileStateful, type StatefulOptions, type StatefulProgram } from "./stateful.ts";

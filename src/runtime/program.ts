@@ -4,7 +4,7 @@ import { GraphError, SessionError } from "../errors/index.ts";
 import { type DType, type Expr, type OpAttrs, type Shape, showShape, sizeOf, topological } from "../graph/index.ts";
 import { toOnnx } from "../onnx/index.ts";
 import { blockSize } from "./block-size.ts";
-import { type Device, deviceRemedies } from "./device.ts";
+import { type Device, deviceRemedies, writesInto } from "./device.ts";
 import { emptySequence, refusesSequence, stopsBeforeCopies } from "./without-copies.ts";
 
 export interface CompileOptions {
@@ -45,35 +45,61 @@ export interface Program {
 
 /** Compiles the graph of `outputs`; its inputs are the input nodes they depend on. */
 export async function compile(outputs: Readonly<Record<string, Expr>>, options: CompileOptions = {}): Promise<Program> {
+  const { inputs, outputs: ports, run, endProfile, close } = await compileTensors(outputs, options);
+  return {
+    inputs,
+    outputs: ports,
+    async run(feeds, into = {}) {
+      const given = ports.filter(({ name }) => name in into);
+      const fetches = given.map(({ name, shape }) => [name, hostTensor(into[name], shape)] as const);
+      const results = await run(bind(inputs, feeds), writesInto ? Object.fromEntries(fetches) : {});
+      if (!writesInto) for (const { name } of given) into[name].set(results[name].data as Float32Array);
+      return Object.fromEntries(ports.map(({ name }) => [name, into[name] ?? (results[name].data as Float32Array)]));
+    },
+    endProfile,
+    close,
+  };
+}
+
+/** A program of tensors, which may be on its device. */
+export interface TensorProgram extends Omit<Program, "run"> {
+  /** Computes the outputs from a tensor for every input; outputs in `into` are written there. */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Readonly<Record<string, Tensor>>>;
+}
+
+/** Compiles as {@link compile} does. Outputs named in `held` stay on the device; their tensors must be disposed of. */
+export async function compileTensors(
+  outputs: Readonly<Record<string, Expr>>,
+  options: CompileOptions,
+  held: readonly string[] = [],
+): Promise<TensorProgram> {
   const inputs = topological(Object.values(outputs))
     .filter((node) => node.op === "input")
     .map((node) => node.attrs as OpAttrs["input"]);
   const block = await blockSize(options.device);
   const inPlace =
     Object.values(outputs).every(({ dtype }) => dtype === "float32") && (await stopsBeforeCopies(options.device));
-  const session = await createSession(toOnnx(outputs, { block, ...(inPlace && { emptySequence }) }), options);
+  const model = toOnnx(outputs, { block, ...(inPlace && { emptySequence }) });
+  const session = await createSession(model, options, held);
   const ports = Object.entries(outputs).map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
   // Inputs that simplification found unused are accepted and not passed on.
   const used = new Set(session.inputNames);
-
   return {
     inputs,
     outputs: ports,
     async run(feeds, into = {}) {
-      const tensors = bind(inputs, feeds);
-      const memory = (name: string, shape: Shape) =>
-        into[name] ?? (inPlace ? new Float32Array(sizeOf(shape)) : undefined);
-      const own = Object.fromEntries(ports.map(({ name, shape }) => [name, memory(name, shape)]));
-      const fetches = Object.fromEntries(
-        ports.map(({ name, shape }) => [name, own[name] ? new Tensor("float32", own[name], shape) : null]),
-      );
-      const given = Object.fromEntries(Object.entries(tensors).filter(([name]) => used.has(name)));
+      const given = Object.fromEntries(Object.entries(feeds).filter(([name]) => used.has(name)));
+      const room = (shape: Shape) => (inPlace ? hostTensor(new Float32Array(sizeOf(shape)), shape) : null);
+      const fetches = Object.fromEntries(ports.map(({ name, shape }) => [name, into[name] ?? room(shape)]));
       try {
         const results = await session.run(given, inPlace ? { [emptySequence]: null, ...fetches } : fetches);
-        return Object.fromEntries(ports.map(({ name }) => [name, own[name] ?? (results[name].data as Float32Array)]));
+        return results as Readonly<Record<string, Tensor>>;
       } catch (cause) {
-        if (inPlace && refusesSequence(cause)) return own as Fetched;
-        const shown = Object.entries(tensors).map(([name, { type, dims }]) => `${name}: ${type} ${showShape(dims)}`);
+        if (inPlace && refusesSequence(cause)) return fetches as Readonly<Record<string, Tensor>>;
+        const shown = Object.entries(feeds).map(([name, { type, dims }]) => `${name}: ${type} ${showShape(dims)}`);
         throw new SessionError(`run: ONNX Runtime failed: ${messageOf(cause)} Inputs were ${shown.join(", ")}.`, {
           cause,
         });
@@ -87,6 +113,7 @@ export async function compile(outputs: Readonly<Record<string, Expr>>, options: 
 async function createSession(
   model: Uint8Array,
   { threads = 0, device = "cpu", profile, arena = true }: CompileOptions,
+  held: readonly string[],
 ) {
   try {
     return await InferenceSession.create(model, {
@@ -100,6 +127,9 @@ async function createSession(
       // Threads that wait for another run would spin, and take a core from whatever comes between.
       extra: { session: { force_spinning_stop: "1" } },
       logSeverityLevel: 3,
+      ...(held.length > 0 && {
+        preferredOutputLocation: Object.fromEntries(held.map((name) => [name, "gpu-buffer" as const])),
+      }),
       ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     });
   } catch (cause) {
@@ -112,7 +142,8 @@ async function createSession(
 
 const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause));
 
-function bind(inputs: readonly Port[], feeds: Feeds): Record<string, Tensor> {
+/** Tensors for a program's inputs, one each. Throws GraphError for what is missing, unknown or of another size. */
+export function bind(inputs: readonly Port[], feeds: Feeds): Record<string, Tensor> {
   const known = inputs.map(({ name }) => name);
   for (const name of Object.keys(feeds))
     if (!known.includes(name))
@@ -128,8 +159,11 @@ function bind(inputs: readonly Port[], feeds: Feeds): Record<string, Tensor> {
   );
 }
 
+/** A tensor of these very numbers, in the processor's memory. */
+export const hostTensor = (data: Float32Array, shape: Shape): Tensor => new Tensor("float32", data, shape);
+
 function tensor(data: Feeds[string], shape: Shape, dtype: DType): Tensor {
   if (dtype === "int64") return new Tensor("int64", BigInt64Array.from(data, BigInt), shape);
   if (dtype === "bool") return new Tensor("bool", Uint8Array.from(data), shape);
-  return new Tensor("float32", data instanceof Float32Array ? data : Float32Array.from(data), shape);
+  return hostTensor(data instanceof Float32Array ? data : Float32Array.from(data), shape);
 }

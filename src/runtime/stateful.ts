@@ -1,11 +1,9 @@
-/**
- * Programs that carry state from run to run (parameters, optimiser moments, …): each state array lives in two buffers,
- * one read while the other is written, and they change places after every run. Nothing is allocated per step, and the
- * state before the last run is still there when that run turns out to be bad.
- */
+/** Programs that carry state from run to run (parameters, optimiser moments, …), and can take the last run back. */
 import { GraphError } from "../errors/index.ts";
-import { type Expr, type OpAttrs, type Shape, sameShape, showShape, sizeOf } from "../graph/index.ts";
-import { type CompileOptions, compile, type Feeds, type Fetched, type Program } from "./program.ts";
+import { type Expr, type OpAttrs, type Shape, sameShape, showShape } from "../graph/index.ts";
+import { holdsTensors } from "./device.ts";
+import { bind, type CompileOptions, compileTensors, type Feeds, type Fetched, type Port } from "./program.ts";
+import { createState, type State } from "./state.ts";
 
 /** A state array: the input that holds its value before a run, and the node that computes the value after it. */
 export interface Carried {
@@ -13,16 +11,25 @@ export interface Carried {
   readonly after: Expr;
 }
 
+export interface StatefulOptions extends CompileOptions {
+  /**
+   * The state that the program works on, which has its device: it changes what it carries and reads what else its inputs
+   * name. Its own, of what it carries, if left out.
+   */
+  readonly state?: State;
+}
+
 export interface StatefulProgram {
-  readonly program: Program;
-  /** The present state by name. Treat as read-only; {@link load} replaces it. */
-  readonly state: Readonly<Record<string, Float32Array>>;
-  /** Copies values into the present state. */
-  load(values: Readonly<Record<string, ArrayLike<number>>>): void;
-  /** Runs once: the state moves on, and the other outputs are returned. */
+  /** What must be fed. */
+  readonly inputs: readonly Port[];
+  readonly state: State;
+  /** Runs once: the state moves on, and the other outputs are returned. An error leaves the state as it was. */
   step(feeds: Feeds): Promise<Fetched>;
-  /** Takes the last run back: the present state is again the one before it. Only once per run. */
+  /** Takes the last step back: what it changed is again as it was before. Only once, right after that step. */
   undo(): void;
+  /** Stops profiling and finishes the trace. */
+  endProfile(): void;
+  /** Frees the program's memory, and its state if that is its own. */
   close(): Promise<void>;
 }
 
@@ -30,7 +37,7 @@ export interface StatefulProgram {
 export async function compileStateful(
   carried: Readonly<Record<string, Carried>>,
   outputs: Readonly<Record<string, Expr>>,
-  options: CompileOptions = {},
+  { state: shared, ...options }: StatefulOptions = {},
 ): Promise<StatefulProgram> {
   const shapes: Record<string, Shape> = {};
   for (const [name, { before, after }] of Object.entries(carried)) {
@@ -42,34 +49,40 @@ export async function compileStateful(
     if (attrs.name !== name) throw new GraphError(`state "${name}": its input is named "${attrs.name}".`);
     shapes[name] = before.shape;
   }
-  const next = Object.fromEntries(Object.entries(carried).map(([name, { after }]) => [`next ${name}`, after]));
-  const program = await compile({ ...outputs, ...next }, options);
-  const buffers = () =>
-    Object.fromEntries(Object.entries(shapes).map(([name, s]) => [name, new Float32Array(sizeOf(s))]));
-  let [present, other] = [buffers(), buffers()];
+  const next = (name: string) => `next ${name}`;
+  const after = Object.fromEntries(Object.entries(carried).map(([name, { after }]) => [next(name), after]));
+  const held = holdsTensors[options.device ?? "cpu"] ? Object.keys(after) : [];
+  const program = await compileTensors({ ...outputs, ...after }, options, held);
+  const state = shared ?? createState(shapes, options);
+  const { slots } = state;
+  for (const [name, shape] of Object.entries(shapes))
+    if (!Object.hasOwn(slots, name) || !sameShape(slots[name].shape, shape))
+      throw new GraphError(`state "${name}": the given state has no such array of ${showShape(shape)}.`);
+  const changed = Object.keys(carried).map((name) => ({ name: next(name), slot: slots[name] }));
+  const fed = program.inputs.filter(({ name }) => !Object.hasOwn(slots, name));
+  const kept = program.inputs.filter(({ name }) => Object.hasOwn(slots, name));
 
   return {
-    program,
-    get state() {
-      return present;
-    },
-    load(values) {
-      for (const [name, data] of Object.entries(values)) {
-        if (!(name in present)) throw new GraphError(`load: no state is named "${name}".`);
-        if (data.length !== present[name].length)
-          throw new GraphError(`load: state "${name}" has ${data.length} elements (${present[name].length} expected).`);
-        present[name].set(data);
-      }
-    },
+    inputs: fed,
+    state,
     async step(feeds) {
-      const into = Object.fromEntries(Object.entries(other).map(([name, data]) => [`next ${name}`, data]));
-      const fetched = await program.run({ ...feeds, ...present }, into);
-      [present, other] = [other, present];
-      return Object.fromEntries(Object.entries(fetched).filter(([name]) => name in outputs));
+      const tensors = bind(fed, feeds);
+      for (const { name } of kept) tensors[name] = await slots[name].present();
+      const rooms = changed.flatMap(({ name, slot }) => {
+        const room = slot.room();
+        return room ? [[name, room] as const] : [];
+      });
+      const results = await program.run(tensors, Object.fromEntries(rooms));
+      for (const { name, slot } of changed) slot.advance(results[name]);
+      return Object.fromEntries(Object.keys(outputs).map((name) => [name, results[name].data as Float32Array]));
     },
     undo() {
-      [present, other] = [other, present];
+      for (const { slot } of changed) slot.back();
     },
-    close: () => program.close(),
+    endProfile: program.endProfile,
+    async close() {
+      if (!shared) await state.close();
+      await program.close();
+    },
   };
 }

@@ -68,7 +68,6 @@ export {
   type Outcome,
   type StateName,
   stateNames,
-  type TrainingState,
   type UpdateGraphs,
   type Updater,
   type UpdateSpec,

@@ -35,7 +35,7 @@ export interface StableTargetSetting {
 
 /** Stable targets at work. */
 export interface StableTarget extends MovedTarget {
-  shift(rows: TargetRows, now: Pick<TargetTime, "step">): Promise<Required<Shift>>;
+  shift(rows: TargetRows, now: TargetTime): Promise<Required<Shift>>;
 }
 
 /** The graphs: products of samples with all references, and means of the references for so many rows of weights. */

@@ -7,7 +7,7 @@
 import { ConfigError } from "../errors/index.ts";
 import { type Expr, input, recompute, sameShape, showShape } from "../graph/index.ts";
 import { flatGradient, flatten, type NoiseInput, type Parameter, parameterCount } from "../nn/index.ts";
-import { type CompileOptions, compile, compileStateful, type Feeds, type StatefulProgram } from "../runtime/index.ts";
+import { type CompileOptions, compileStateful, createState, type Feeds, type State } from "../runtime/index.ts";
 import { logProbability } from "./classifier.ts";
 import { clipScale, globalNorm } from "./gradient.ts";
 import { buildModel, type ModelSpec, modelInputs } from "./model.ts";
@@ -47,7 +47,6 @@ export type Distance = (x: Expr, y: Expr) => Expr;
 /** The arrays that training changes, each as long as the parameters. */
 export const stateNames = ["params", "mean", "square", "ema"] as const;
 export type StateName = (typeof stateNames)[number];
-export type TrainingState = Readonly<Record<StateName, Float32Array>>;
 
 /** Numbers for one update: Adam's rates, and the share of the average that is kept. */
 export interface Rates {
@@ -68,7 +67,8 @@ export interface Updater {
   readonly parameters: readonly Parameter[];
   /** What dropout wants for each micro-batch. */
   readonly uniforms: readonly NoiseInput[];
-  readonly state: TrainingState;
+  /** Present values, by copy from a device and without elsewhere. Treat them as read-only, and use them before the next update. */
+  read<Name extends StateName>(...names: readonly Name[]): Promise<Readonly<Record<Name, Float32Array>>>;
   load(state: Readonly<Partial<Record<StateName, ArrayLike<number>>>>): void;
   /** One update from the feeds of its micro-batches, in order. */
   update(micro: readonly Feeds[], rates: Rates): Promise<Outcome>;
@@ -179,48 +179,54 @@ export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = 
   const carry = (after: Readonly<Record<StateName, Expr>>) =>
     Object.fromEntries(stateNames.map((name) => [name, { before: before[name], after: after[name] }]));
 
-  const updater = (program: StatefulProgram, update: Updater["update"], close: () => Promise<void>): Updater => ({
+  const updater = (state: State, { update, undo, close }: Pick<Updater, "update" | "undo" | "close">): Updater => ({
     parameters,
     uniforms,
-    get state() {
-      return program.state as TrainingState;
-    },
-    load: (state) => program.load(state as Readonly<Record<string, ArrayLike<number>>>),
+    read: (...names) => state.read(...names),
+    load: (values) => state.load(values as Readonly<Record<string, ArrayLike<number>>>),
     update,
-    undo: () => program.undo(),
+    undo,
     close,
   });
 
   if (microBatch === batch) {
     const { norm, after } = apply(gradient);
     const program = await compileStateful(carry(after), { losses, norm }, options);
-    const update: Updater["update"] = async ([feeds], rates) => {
-      const outcome = await program.step({ ...feeds, ...rates });
-      return { losses: outcome.losses, gradientNorm: outcome.norm[0] };
-    };
-    return updater(program, update, program.close);
+    return updater(program.state, {
+      async update([feeds], rates) {
+        const outcome = await program.step({ ...feeds, ...rates });
+        return { losses: outcome.losses, gradientNorm: outcome.norm[0] };
+      },
+      undo: program.undo,
+      close: program.close,
+    });
   }
 
   const sum = input("gradient", gradient.shape);
-  const adding = await compile({ losses, sum: sum.add(gradient) }, options);
   const { norm, after } = apply(sum);
-  const applying = await compileStateful(carry(after), { norm }, options);
-  const count = parameterCount(parameters);
-  let [total, other] = [new Float32Array(count), new Float32Array(count)];
-  const update: Updater["update"] = async (micro, rates) => {
-    total.fill(0);
-    const all = new Float32Array(batch);
-    for (const [i, feeds] of micro.entries()) {
-      const { params } = applying.state;
-      const outcome = await adding.run({ ...feeds, params, gradient: total }, { sum: other });
-      all.set(outcome.losses, i * microBatch);
-      [total, other] = [other, total];
-    }
-    const outcome = await applying.step({ gradient: total, ...rates });
-    return { losses: all, gradientNorm: outcome.norm[0] };
-  };
-  return updater(applying, update, async () => {
-    await adding.close();
-    await applying.close();
+  const shapes = Object.fromEntries(
+    Object.entries({ ...before, gradient: sum }).map(([name, { shape }]) => [name, shape]),
+  );
+  const state = createState(shapes, options);
+  const shared = { ...options, state };
+  const adding = await compileStateful({ gradient: { before: sum, after: sum.add(gradient) } }, { losses }, shared);
+  const applying = await compileStateful(carry(after), { norm }, shared);
+  return updater(state, {
+    async update(micro, rates) {
+      state.clear("gradient");
+      const all = new Float32Array(batch);
+      for (const [i, feeds] of micro.entries()) {
+        const outcome = await adding.step(feeds);
+        all.set(outcome.losses, i * microBatch);
+      }
+      const outcome = await applying.step({ ...rates });
+      return { losses: all, gradientNorm: outcome.norm[0] };
+    },
+    undo: applying.undo,
+    async close() {
+      await state.close();
+      await adding.close();
+      await applying.close();
+    },
   });
 }

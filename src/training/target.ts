@@ -22,8 +22,6 @@ export interface TargetRows {
 export interface TargetTime {
   /** Updates made so far. */
   readonly step: number;
-  /** The averaged parameters, flat. */
-  readonly ema: Float32Array;
 }
 
 export interface Shift {

@@ -45,13 +45,15 @@ export interface Trainer {
   readonly parameters: number;
   /** One update. Throws {@link NonFiniteError} and keeps the state before it if the loss or the gradient is not finite. */
   advance(): Promise<StepRecord>;
-  /** The averaged parameters, flat; what samples are drawn with. */
-  readonly ema: Float32Array;
-  readonly params: Float32Array;
+  /**
+   * The parameters, or their average, with which samples are drawn; flat. Treat them as read-only, and use them before the
+   * next update.
+   */
+  read(which: "params" | "ema"): Promise<Float32Array>;
   /** The averages that {@link TrainerSpec.averages} asks for, as they are stored. */
   readonly averages: PowerAverages["tensors"];
   /** Everything that a bit-for-bit continuation needs. The arrays are views of the present state: write them out before the next update. */
-  checkpoint(): Safetensors;
+  checkpoint(): Promise<Safetensors>;
   restore(checkpoint: Safetensors, where: string): void;
   close(): Promise<void>;
 }
@@ -141,12 +143,7 @@ export async function createTrainer(
     get images() {
       return images;
     },
-    get ema() {
-      return updater.state.ema;
-    },
-    get params() {
-      return updater.state.params;
-    },
+    read: async (which) => (await updater.read(which))[which],
     averages: averages.tensors,
     async advance() {
       const { batch, microBatch } = spec;
@@ -160,7 +157,7 @@ export async function createTrainer(
         const { feeds, ...target } = feedsOf(spec, updater, await prepared.take(images + at), images + at, rows);
         if (!moved) micro.push(feeds);
         else {
-          const { shift, effectiveSampleSize } = await moved.shift(target, { step, ema: updater.state.ema });
+          const { shift, effectiveSampleSize } = await moved.shift(target, { step });
           micro.push({ ...feeds, shift });
           if (effectiveSampleSize)
             effective = (effective ?? 0) + effectiveSampleSize.reduce((sum, size) => sum + size, 0) / batch;
@@ -173,7 +170,7 @@ export async function createTrainer(
       const { losses, gradientNorm } = await updater.update(micro, rates);
       const loss = losses.reduce((a, b) => a + b, 0) / batch;
       if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-        const where = blame(updater, losses);
+        const where = await blame(updater, losses);
         updater.undo();
         throw new NonFiniteError(
           `step ${step + 1}: the loss is ${loss} and the gradient's norm ${gradientNorm}: ${where}. ` +
@@ -185,8 +182,11 @@ export async function createTrainer(
         draws.map(({ value }) => value),
         draws.map(({ feedback }, i) => losses[i] * feedback),
       );
-      averages.update(updater.state.params, now);
-      moved?.memory?.update(updater.state.params, step);
+      if (spec.averages?.length || moved?.memory) {
+        const { params } = await updater.read("params");
+        averages.update(params, now);
+        moved?.memory?.update(params, step);
+      }
       step++;
       images += batch;
       return {
@@ -198,11 +198,12 @@ export async function createTrainer(
         ...(effective !== undefined && { effectiveSampleSize: effective }),
       };
     },
-    checkpoint() {
+    async checkpoint() {
+      const state = await updater.read(...stateNames);
       const tensors: Record<string, NamedArray> = { "timesteps/state": { shape: [lawState.length], data: lawState } };
       for (const name of stateNames)
         for (const { path, offset, shape } of layout(updater.parameters))
-          tensors[`${name}/${path}`] = { shape, data: updater.state[name].subarray(offset, offset + sizeOf(shape)) };
+          tensors[`${name}/${path}`] = { shape, data: state[name].subarray(offset, offset + sizeOf(shape)) };
       Object.assign(tensors, averages.tensors, moved?.memory?.tensors);
       return { tensors, metadata: { format: "ornstein checkpoint 1", step: String(step), images: String(images) } };
     },
@@ -241,11 +242,12 @@ export async function createTrainer(
 }
 
 /** The first thing that went wrong: a sample's loss, or a parameter's gradient (seen in Adam's mean of gradients). */
-function blame({ state, parameters }: Updater, losses: Float32Array): string {
+async function blame({ read, parameters }: Updater, losses: Float32Array): Promise<string> {
   const sample = losses.findIndex((loss) => !Number.isFinite(loss));
   if (sample >= 0) return `the loss of sample ${sample} of the batch is ${losses[sample]}`;
+  const { mean } = await read("mean");
   const broken = layout(parameters).find(({ offset, shape }) =>
-    state.mean.subarray(offset, offset + sizeOf(shape)).some((value) => !Number.isFinite(value)),
+    mean.subarray(offset, offset + sizeOf(shape)).some((value) => !Number.isFinite(value)),
   );
   return broken
     ? `the gradient of ${broken.path} [${broken.shape}] is not finite`

@@ -37,7 +37,7 @@ for (const [name, coupling] of [
     const recipe = defineRecipe(discriminatorRecipe(base, { ...plan, ...(coupling && { coupling }) }));
     const trainer = await createTrainer(trainerOf(recipe, facts), dataset, { threads: 1 });
     while (trainer.images < plan.images) await trainer.advance();
-    const trained = trainedDiscriminator(recipe, facts, trainer.ema);
+    const trained = trainedDiscriminator(recipe, facts, await trainer.read("ema"));
     const ask = await trained.discriminator(400);
     const { sigma } = vpSigma({ betaMin: 0.1, betaMax: 20 });
     for (const tau of [0.05, 0.2, 0.4]) {
@@ -86,7 +86,7 @@ test("told the class, it learns the gradient of each class's own log-ratio", asy
   const recipe = defineRecipe(discriminatorRecipe(model, { ...plan, conditional: true }));
   const trainer = await createTrainer(trainerOf(recipe, facts), dataset, { threads: 1 });
   while (trainer.images < plan.images) await trainer.advance();
-  const trained = trainedDiscriminator(recipe, facts, trainer.ema);
+  const trained = trainedDiscriminator(recipe, facts, await trainer.read("ema"));
   assert.equal(trained.classes, 2);
   const { sigma } = vpSigma({ betaMin: 0.1, betaMax: 20 });
   const [tau, alpha] = [0.2, alphaOf("vp", sigma(0.2))];

@@ -109,14 +109,14 @@ describe("six updates in one go are three and three, bit for bit", () => {
       const spec = trainerOf(student, facts);
       const open = async () =>
         createTrainer(spec, images, { ...threads, ...(await taught(student, facts, waves(from), threads)) });
-      const bytes = ({ checkpoint }: Awaited<ReturnType<typeof open>>) =>
-        Buffer.concat(encodeSafetensors(checkpoint()));
+      const bytes = async ({ checkpoint }: Awaited<ReturnType<typeof open>>) =>
+        Buffer.concat(encodeSafetensors(await checkpoint()));
       const [through, first, second] = [await open(), await open(), await open()];
       for (let i = 0; i < 6; i++) await through.advance();
       for (let i = 0; i < 3; i++) await first.advance();
-      second.restore(first.checkpoint(), "half");
+      second.restore(await first.checkpoint(), "half");
       for (let i = 0; i < 3; i++) await second.advance();
-      assert.ok(bytes(second).equals(bytes(through)));
+      assert.ok((await bytes(second)).equals(await bytes(through)));
       for (const trainer of [through, first, second]) await trainer.close();
     });
 });
@@ -153,7 +153,7 @@ test("learns every weight at once: two Gaussians guided past each other", async 
   );
   const trainer = await createTrainer(trainerOf(student, points), dataset, { target, threads: 1 });
   while (trainer.images < student.training.images) await trainer.advance();
-  const model = trainedModel(student, points, trainer.ema);
+  const model = trainedModel(student, points, await trainer.read("ema"));
   const denoiser = await model.denoiser(200);
   const noise = normals(9, "start", 0, 400);
   for (const sigma of [0.3, 1])

@@ -53,7 +53,7 @@ for (const [name, ...fields] of [
       const trainer = await createTrainer(spec, images, { threads: 1, ...(preparer && { preparer }) });
       if (from) trainer.restore(from, "test");
       for (let i = 0; i < updates; i++) await trainer.advance();
-      const checkpoint = structuredClone(trainer.checkpoint());
+      const checkpoint = structuredClone(await trainer.checkpoint());
       await trainer.close();
       return checkpoint;
     };

@@ -55,7 +55,7 @@ test("a run whose pools are matched in a thread, stopped and resumed, is the run
 
     const trainer = await createTrainer(trainerOf(recipe, data), images, { threads: 1 });
     for (let i = 0; i < 10; i++) await trainer.advance();
-    const expected = Buffer.concat(encodeSafetensors(trainer.checkpoint()));
+    const expected = Buffer.concat(encodeSafetensors(await trainer.checkpoint()));
     assert.ok(expected.equals(readFileSync(folder.load().path)));
     await trainer.close();
   } finally {

@@ -36,7 +36,7 @@ for (const [name, fields] of Object.entries(presets))
       }
       const trainer = await createTrainer(trainerOf(recipe, data), images, { threads: 1 });
       for (let i = 0; i < 15; i++) await trainer.advance();
-      const through = Buffer.concat(encodeSafetensors(trainer.checkpoint()));
+      const through = Buffer.concat(encodeSafetensors(await trainer.checkpoint()));
       assert.ok(through.equals(readFileSync(folder.load(15).path)));
       await trainer.close();
     } finally {

@@ -25,17 +25,19 @@ for (const [name, fields] of Object.entries(networks))
     const spec = trainerOf(recipe, facts);
     const trainer = await createTrainer(spec, images);
     for (let i = 0; i < 6; i++) await trainer.advance(); // gradients pass the layers that begin at zero one by one
-    const told = Object.entries(trainer.checkpoint().tensors).find(([path]) => /^params\/.*map_augment/.test(path));
+    const told = Object.entries((await trainer.checkpoint()).tensors).find(([path]) =>
+      /^params\/.*map_augment/.test(path),
+    );
     assert.ok(told, "the network has a layer for augmentation labels");
     assert.ok(told[1].data.some((value) => value !== 0));
 
     // Without those labels, what the layer holds says nothing.
-    const { params } = trainer;
+    const params = await trainer.read("params");
     const options = { precondition: spec.objective.precondition, batch: 2 };
     const denoiser = await compileDenoiser(spec.model, params, options);
     const x = new Float64Array(2 * 64).fill(0.1);
     const found = await denoiser.denoise([0, 1])(x, 1);
-    const layer = trainer.checkpoint().tensors[told[0]].data;
+    const layer = (await trainer.checkpoint()).tensors[told[0]].data;
     const without = params.slice();
     const at = (layer.byteOffset - params.byteOffset) / 4;
     without.fill(7, at, at + layer.length);
@@ -47,7 +49,7 @@ for (const [name, fields] of Object.entries(networks))
 test("a recipe with augmentation can be drawn from", async () => {
   const recipe = tinyImages("edm", 'data.augment={"probability":0.12}', "sampling.steps=2");
   const trainer = await createTrainer(trainerOf(recipe, facts), images);
-  const drawing = draw(recipe, facts, trainer.ema, { count: 2, seed: 0 });
+  const drawing = draw(recipe, facts, await trainer.read("ema"), { count: 2, seed: 0 });
   let next = await drawing.next();
   while (!next.done) next = await drawing.next();
   assert.ok(next.value.length === 2 * 64 && next.value.every(Number.isFinite));

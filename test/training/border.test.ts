@@ -43,7 +43,7 @@ test("they are trained on and sampled at their own size", async () => {
   const trainer = await createTrainer(trainerOf(recipe, factsOf(dataset)), dataset);
   try {
     for (let step = 0; step < 2; step++) assert.ok(Number.isFinite((await trainer.advance()).loss));
-    const drawing = draw(recipe, small, trainer.ema, { count: 3, seed: 0 });
+    const drawing = draw(recipe, small, await trainer.read("ema"), { count: 3, seed: 0 });
     let next = await drawing.next();
     while (!next.done) next = await drawing.next();
     assert.equal(next.value.length, 3 * 60);

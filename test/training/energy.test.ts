@@ -74,7 +74,7 @@ test("it learns, and denoises better than it did", async () => {
     const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
     const [first, last] = [mean(losses.slice(0, 10)), mean(losses.slice(-100))];
     assert.ok(last < 0.9 * first, `from ${first} to ${last}`);
-    const denoiser = await compileDenoiser(modelOf(recipe, facts), trainer.params, {
+    const denoiser = await compileDenoiser(modelOf(recipe, facts), await trainer.read("params"), {
       ...objectiveOf(recipe),
       batch: 2,
     });

@@ -21,7 +21,7 @@ async function trained(recipe: Recipe, dataset: Dataset) {
   const trainer = await createTrainer(trainerOf(recipe, factsOf(dataset)), dataset, { threads: 1 });
   const records = [];
   for (let i = 0; i < 3; i++) records.push(await trainer.advance());
-  const params = trainer.params.slice();
+  const params = (await trainer.read("params")).slice();
   await trainer.close();
   return { records, params };
 }

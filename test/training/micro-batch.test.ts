@@ -19,7 +19,7 @@ test("micro-batches give the gradient of the whole batch", async () => {
   for (const microBatch of [12, 6, 4, 1]) {
     const trainer = await createTrainer(trainerOf(recipeOf(microBatch), factsOf(images)), images);
     const record = await trainer.advance();
-    const mean = Object.entries(trainer.checkpoint().tensors)
+    const mean = Object.entries((await trainer.checkpoint()).tensors)
       .filter(([name]) => name.startsWith("mean/"))
       .flatMap(([, { data }]) => [...data]);
     results.push({ microBatch, record, mean });

@@ -5,16 +5,16 @@ import { trainerOf } from "../../src/recipe/index.ts";
 import { createTrainer, encodeSafetensors, NonFiniteError, type Trainer } from "../../src/training/index.ts";
 import { factsOf, moons, tinyPoints } from "./tiny.ts";
 
-const file = (trainer: Trainer) => Buffer.concat(encodeSafetensors(trainer.checkpoint()));
+const file = async (trainer: Trainer) => Buffer.concat(encodeSafetensors(await trainer.checkpoint()));
 
 /** Advances until it fails; the error, and the state before and after it. */
 async function untilFailure(trainer: Trainer) {
   for (let i = 0; i < 50; i++) {
-    const before = file(trainer);
+    const before = await file(trainer);
     try {
       await trainer.advance();
     } catch (error) {
-      return { error, before, after: file(trainer) };
+      return { error, before, after: await file(trainer) };
     }
   }
   throw new Error("training did not fail");
@@ -33,7 +33,7 @@ for (const micro of [8, 4])
 
 test("a gradient that is not finite is named by its parameter", async () => {
   const trainer = await createTrainer(trainerOf(tinyPoints(), factsOf(moons)), moons);
-  const checkpoint = trainer.checkpoint();
+  const checkpoint = await trainer.checkpoint();
   const params = (layer: string) => checkpoint.tensors[`params/${layer}/weight`].data as Float32Array;
   // F ≈ 10¹⁸ has a finite square; its product with features of 10²¹, the gradient of the last layer, has none.
   for (const [i, value] of params("in").entries()) params("in")[i] = value * 1e21;

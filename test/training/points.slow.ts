@@ -42,7 +42,7 @@ for (const seed of [0, 1, 2])
     const facts = { shape: [2], classes: 0 };
     const trainer = await createTrainer(trainerOf(recipe, facts), data, { threads: 1 });
     while (trainer.images < recipe.training.images) await trainer.advance();
-    const drawing = draw(recipe, facts, trainer.ema, { count, seed, batch: count, threads: 1 });
+    const drawing = draw(recipe, facts, await trainer.read("ema"), { count, seed, batch: count, threads: 1 });
     let next = await drawing.next();
     while (!next.done) next = await drawing.next();
     await trainer.close();

@@ -159,7 +159,7 @@ async function parametersAfter(recipe: Parameters<typeof trainerOf>[0], dataset:
   const trainer = await createTrainer(trainerOf(recipe, factsOf(dataset)), dataset, { threads: 1 });
   let record = await trainer.advance();
   for (let i = 1; i < steps; i++) record = await trainer.advance();
-  const params = trainer.params.slice();
+  const params = (await trainer.read("params")).slice();
   await trainer.close();
   return { params, record };
 }

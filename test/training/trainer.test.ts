@@ -66,7 +66,7 @@ async function run(spec: TrainerSpec, dataset: typeof points, steps: number, fro
   if (from) trainer.restore(from, "checkpoint");
   const losses: number[] = [];
   for (let i = 0; i < steps; i++) losses.push((await trainer.advance()).loss);
-  const { tensors, metadata } = trainer.checkpoint();
+  const { tensors, metadata } = await trainer.checkpoint();
   const copied = Object.fromEntries(
     Object.entries(tensors).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
   );
