@@ -206,29 +206,37 @@ export function blockedFilterGrad(
     const framed = pads.every((p) => p === 0)
       ? turned
       : layouts.framed(turned, shape, [pads[0], pads[1] * n, pads[2], pads[3] * n]);
-    return [emit.node("Reshape", [framed, emit.ints([batch / n, c / n, rowsSeen, columns * n, n])])];
+    return [emit.node("Reshape", [framed, emit.ints([(batch / n) * (c / n) * rowsSeen, columns * n * n])])];
   })[0];
   const filters = emit.once(`as filters ${dy.id}`, () => {
     // Seen as images of n pixels whose channels are a whole example: [B/n, n, K/n · h · w · n] → [B/n, K/n · h · w, n, n].
     const rows = layouts.view(wholeBlocks(layouts, dy), [batch / n, n, 1, k * h * w]);
     const turned = layouts.node("ReorderInput", [rows], { channels_last: 1 });
-    return [emit.node("Reshape", [turned, emit.ints([batch / n, k / n, h, w * n * n])])];
+    return [emit.node("Reshape", [turned, emit.ints([(batch / n) * (k / n) * h, w * n * n])])];
   })[0];
 
   const rows = bandRows(h, Math.min(k, outputBlocks * n) * n * w * 4);
-  const band = rows + kernel[0] - 1;
-  const piece = (value: string, b: number, from: number, size: number) =>
-    batch === n && rows === h
-      ? value
-      : emit.node("Slice", [value, emit.ints([b, from]), emit.ints([b + 1, from + size]), emit.ints([0, 2])]);
+  // Rows of one block of the batch, from each of `blocks` images that are `height` rows tall. Gather uses all threads.
+  const piece = (value: string, b: number, blocks: number, height: number, from: number, size: number) => {
+    if (batch === n && size === height) return value;
+    const row = (i: number) => (b * blocks + Math.floor(i / size)) * height + from + (i % size);
+    return emit.node("Gather", [value, emit.ints(Array.from({ length: blocks * size }, (_, i) => row(i)))], {
+      axis: 0,
+    });
+  };
   let total = "";
   for (let b = 0; b < batch / n; b++)
     for (let from = 0; from < h; from += rows) {
-      const size = rows === h ? rowsSeen : band;
-      const seen = emit.node("Reshape", [piece(images, b, from, size), emit.ints([c / n, n, size, columns * n])]);
-      const filter = emit.node("Reshape", [piece(filters, b, from, rows), emit.ints([k, n, rows, w])]);
+      const size = rows + kernel[0] - 1;
+      const seen = piece(images, b, c / n, rowsSeen, from, size);
+      const filter = piece(filters, b, k / n, h, from, rows);
+      const inputs = [
+        emit.node("Reshape", [seen, emit.ints([c / n, n, size, columns * n])]),
+        emit.node("Reshape", [filter, emit.ints([k, n, rows, w])]),
+        ...(total === "" ? [] : ["", total]),
+      ];
       const attributes = { kernel_shape: [rows, w], dilations: [1, n], strides: [1, 1], pads: [0, 0, 0, 0], group: 1 };
-      total = layouts.node("Conv", [seen, filter, ...(total === "" ? [] : ["", total])], attributes);
+      total = layouts.node("Conv", inputs, attributes);
     }
 
   // [C/n, K/n, taps, n of C, n of K] → [K/n, C, taps, n of K] → [K, C, taps].
