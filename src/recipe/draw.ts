@@ -1,7 +1,6 @@
 /** Drawing samples from trained parameters, as a recipe says. */
 import { ConfigError } from "../errors/index.ts";
 import { type Stream, stream } from "../random/index.ts";
-import type { CompileOptions } from "../runtime/index.ts";
 import {
   counted,
   type Denoise,
@@ -23,7 +22,7 @@ import {
 } from "./modified.ts";
 import type { DataFacts, Recipe } from "./recipe.ts";
 import { type SamplingPlan, samplingPlan } from "./sampling-plan.ts";
-import { type TrainedModel, trainedModel } from "./trained.ts";
+import { type TrainedModel, type TrainedModelOptions, trainedModel } from "./trained.ts";
 import { trainedLevels, usualLevels } from "./trained-levels.ts";
 
 /** What to draw. */
@@ -58,7 +57,7 @@ export interface Edit {
   readonly mask?: Float64Array;
 }
 
-export interface DrawOptions extends DrawRequest, CompileOptions {}
+export interface DrawOptions extends DrawRequest, TrainedModelOptions {}
 
 /** Samples of one batch, and how far the drawing has come. */
 export interface Drawn {

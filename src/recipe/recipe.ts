@@ -151,6 +151,7 @@ export function trainerOf(recipe: Recipe, facts: DataFacts): TrainerSpec {
     batch: training.batch,
     microBatch: training.microBatch ?? training.batch,
     ...(training.memory && { memory: training.memory }),
+    ...(training.precision && { precision: training.precision }),
     ...(training.clip !== undefined && { clip: training.clip }),
     labelDropout: training.labelDropout,
     ...(recipe.model.guidance && { guidance: recipe.model.guidance }),

@@ -1,5 +1,6 @@
 /** A trained model at work: its parameters, what they mean, and its network compiled for the batches that are asked for. */
 import { ConfigError } from "../errors/index.ts";
+import type { Precision } from "../graph/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { compileDenoiser, type Denoiser } from "../training/index.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
@@ -18,12 +19,17 @@ export interface TrainedModel {
   close(): Promise<void>;
 }
 
+export interface TrainedModelOptions extends CompileOptions {
+  /** What the network computes in; float32 by default, however it was trained. */
+  readonly precision?: Precision;
+}
+
 /** A model from flat parameters. Close it when done. */
 export function trainedModel(
   recipe: Recipe,
   facts: DataFacts,
   params: Float32Array,
-  options: CompileOptions = {},
+  options: TrainedModelOptions = {},
 ): TrainedModel {
   const spec = modelOf(recipe, facts);
   if (spec.classifies !== undefined)

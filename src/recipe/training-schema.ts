@@ -1,5 +1,6 @@
 /** The schema of how a model is trained. */
 import { z } from "zod";
+import { precisions } from "../graph/index.ts";
 import {
   type CouplingSpec,
   type EmaSpec,
@@ -82,6 +83,8 @@ export const trainingSchema = z.strictObject({
   microBatch: z.exactOptional(count),
   /** Whether gradients find what they want kept, or most of it is computed a second time, which takes less memory and more work. */
   memory: z.exactOptional(z.enum(memorySpecs)),
+  /** What the network is trained in, on a GPU; float32 if left out. Parameters and sums are float32 in either case. */
+  precision: z.exactOptional(z.enum(precisions)),
   optimizer: optimizerSchema,
   learningRate: learningRateSchema,
   ema: emaSchema,

@@ -99,6 +99,11 @@ export async function compileTensors(
         return results as Readonly<Record<string, Tensor>>;
       } catch (cause) {
         if (inPlace && refusesSequence(cause)) return fetches as Readonly<Record<string, Tensor>>;
+        if (/requires f16/.test(messageOf(cause)))
+          throw new SessionError(
+            "--precision float16: this GPU, or its driver, has no float16 (shader-f16). Leave it out: float32 runs everywhere.",
+            { cause },
+          );
         const shown = Object.entries(feeds).map(([name, { type, dims }]) => `${name}: ${type} ${showShape(dims)}`);
         throw new SessionError(`run: ONNX Runtime failed: ${messageOf(cause)} Inputs were ${shown.join(", ")}.`, {
           cause,

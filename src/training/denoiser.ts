@@ -1,7 +1,7 @@
 /** A trained network as a denoiser, and the products with its Jacobian that likelihoods and gradient guidance need. */
 import type { Precondition, Preconditioning } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { gradients, input } from "../graph/index.ts";
+import { type Expr, gradients, inFloat16, input, type Precision } from "../graph/index.ts";
 import { bake } from "../nn/index.ts";
 import { type CompileOptions, compile, type Program } from "../runtime/index.ts";
 import type { Denoise } from "../sampling/index.ts";
@@ -11,6 +11,8 @@ export interface DenoiserOptions extends CompileOptions {
   readonly precondition: Precondition;
   /** Images in one call of the network; the samples of a run may be more, and are then cut into such batches. */
   readonly batch: number;
+  /** What the network computes in; float32 by default. D is put together in float64 in either case. */
+  readonly precision?: Precision;
 }
 
 /** The class of each image of a batch; undefined: none. */
@@ -52,20 +54,22 @@ export interface Denoiser {
 export async function compileDenoiser(
   spec: ModelSpec,
   values: Float32Array,
-  { precondition, batch, ...options }: DenoiserOptions,
+  { precondition, batch, precision = "float32", ...options }: DenoiserOptions,
 ): Promise<Denoiser> {
+  const compiled = (outputs: Readonly<Record<string, Expr>>) =>
+    compile(precision === "float16" ? halved(outputs) : outputs, options);
   const inputs = modelInputs(spec, batch);
   const { output, variance, parameters } = buildModel(spec, inputs, false);
   const dims = spec.shape.reduce((n, s) => n * s, 1);
   const size = batch * dims;
   const [baked, bakedVariance] = bake(variance ? [output, variance] : [output], parameters, values);
-  const forward = await compile({ output: baked, ...(variance && { variance: bakedVariance }) }, options);
+  const forward = await compiled({ output: baked, ...(variance && { variance: bakedVariance }) });
   let lastVariance: Float64Array | undefined;
   let both: Promise<Program> | undefined;
   const compileBoth = () => {
     const v = input("v", inputs.x.shape);
     const [product] = gradients(baked, [inputs.x], v);
-    return compile({ output: baked, product }, options);
+    return compiled({ output: baked, product });
   };
   let calls = 0;
 
@@ -140,6 +144,12 @@ export async function compileDenoiser(
       await (await both)?.close();
     },
   };
+}
+
+/** The same outputs by name, computed in float16. */
+function halved(outputs: Readonly<Record<string, Expr>>): Readonly<Record<string, Expr>> {
+  const made = inFloat16(Object.values(outputs));
+  return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, made[i]]));
 }
 
 /** What a network is fed that is told the weight of guidance. */

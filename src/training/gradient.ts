@@ -22,6 +22,21 @@ export function replaceNonFinite<T extends Float32Array | Float64Array>(
   return gradient;
 }
 
+/**
+ * log₂ of the loss scale that training in float16 begins with: gradients as small as 2⁻⁴⁴ are then seen. As in OpenAI's
+ * code for diffusion models; where it is too much, a few updates find out.
+ */
+export const firstLossScale = 20;
+
+/**
+ * log₂ of the least loss scale. A gradient that overflows even so is no matter of the scale (a loss scale that goes on
+ * falling while the network answers NaN is a known trap).
+ */
+export const leastLossScale = -24;
+
 /** The exponent of a loss scale for float16 after a step: an overflow lowers it by 1, a good step raises it by `growth`. */
 export const nextLossScale = (log2: number, overflow: boolean, growth = 1e-3): number =>
   overflow ? log2 - 1 : log2 + growth;
+
+/** The loss scale: a power of two, so that it changes no digits. */
+export const lossScaleOf = (log2: number): number => 2 ** Math.floor(log2);

@@ -31,7 +31,15 @@ export {
   powerFunctionStd,
 } from "./ema.ts";
 export { flatFromCheckpoint } from "./flat-state.ts";
-export { clipScale, globalNorm, nextLossScale, replaceNonFinite } from "./gradient.ts";
+export {
+  clipScale,
+  firstLossScale,
+  globalNorm,
+  leastLossScale,
+  lossScaleOf,
+  nextLossScale,
+  replaceNonFinite,
+} from "./gradient.ts";
 export {
   type DecayOptions,
   type DecaySpec,

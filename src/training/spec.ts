@@ -2,6 +2,7 @@
 import type { AugmentSpec, Dataset } from "../data/index.ts";
 import type { Objective } from "../diffusion/index.ts";
 import { ConfigError } from "../errors/index.ts";
+import type { Precision } from "../graph/index.ts";
 import type { ConsistencyTargetSpec } from "./consistency-target.ts";
 import type { CouplingSpec } from "./coupling.ts";
 import type { EmaSpec } from "./ema.ts";
@@ -25,6 +26,8 @@ export interface TrainerSpec {
   readonly microBatch: number;
   /** How much is kept for the gradients; all they want by default. */
   readonly memory?: MemorySpec;
+  /** What the network is trained in; float32 by default. */
+  readonly precision?: Precision;
   readonly clip?: number;
   /** The share of labels that are left out in training, which classifier-free guidance needs. */
   readonly labelDropout: number;

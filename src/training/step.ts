@@ -5,7 +5,7 @@
  * A classifier's loss is the cross-entropy of its logits instead. Stable targets add "shift" to the target; the pseudo-Huber loss is a root of the squared error; a distance of features takes its place altogether. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
  */
 import { ConfigError } from "../errors/index.ts";
-import { type Expr, input, recompute, sameShape, showShape } from "../graph/index.ts";
+import { type Expr, inFloat16, input, type Precision, recompute, sameShape, showShape } from "../graph/index.ts";
 import { flatGradient, flatten, type NoiseInput, type Parameter, parameterCount } from "../nn/index.ts";
 import { type CompileOptions, compileStateful, createState, type Feeds, type State } from "../runtime/index.ts";
 import { logProbability } from "./classifier.ts";
@@ -28,6 +28,11 @@ export interface UpdateSpec {
   /** Samples in one pass through the network; divides `batch`. The gradient is that of the whole batch. */
   readonly microBatch: number;
   readonly memory?: MemorySpec;
+  /**
+   * What the network and its gradients are computed in; float32 if left out. The state is float32 in either case, and so are
+   * the loss, all sums and the update: in float16 the loss is multiplied by a loss scale, and the gradient divided by it.
+   */
+  readonly precision?: Precision;
   readonly optimizer: OptimizerSpec;
   /** The gradient's norm is cut to this; undefined leaves it alone. */
   readonly clip?: number;
@@ -70,8 +75,8 @@ export interface Updater {
   /** Present values, by copy from a device and without elsewhere. Treat them as read-only, and use them before the next update. */
   read<Name extends StateName>(...names: readonly Name[]): Promise<Readonly<Record<Name, Float32Array>>>;
   load(state: Readonly<Partial<Record<StateName, ArrayLike<number>>>>): void;
-  /** One update from the feeds of its micro-batches, in order. */
-  update(micro: readonly Feeds[], rates: Rates): Promise<Outcome>;
+  /** One update from the feeds of its micro-batches, in order; the loss scale is for float16 alone. */
+  update(micro: readonly Feeds[], rates: Rates, lossScale?: number): Promise<Outcome>;
   /** Puts the state before the last update back. */
   undo(): void;
   close(): Promise<void>;
@@ -152,30 +157,35 @@ export interface UpdateGraphs {
 
 /** Builds the graphs of an update. Throws ConfigError where the model does not fit its data. */
 export function updateGraphs(spec: UpdateSpec): UpdateGraphs {
-  const { batch, microBatch, memory } = spec;
+  const { batch, microBatch, memory, precision } = spec;
   if (batch % microBatch !== 0)
     throw new ConfigError(`training.microBatch: ${microBatch} does not divide the batch of ${batch}.`);
   const { losses, parameters, uniforms } = lossGraph(spec);
   const flat = (name: StateName) => input(name, [parameterCount(parameters)]);
   const before = { params: flat("params"), mean: flat("mean"), square: flat("square"), ema: flat("ema") };
-  const passes = [losses, flatGradient(losses.sum().mul(1 / batch), parameters)];
+  const scale = precision === "float16" ? input("lossScale", []) : undefined;
+  const loss = losses.sum().mul(1 / batch);
+  const passes = [losses, flatGradient(scale ? loss.mul(scale) : loss, parameters)];
   const nodes = parameters.map(({ node }) => node);
   const kept = memory === "low" ? recompute(passes, 1, nodes) : passes;
-  const [microLosses, gradient] = flatten(kept, parameters, before.params);
+  const whole = flatten(kept, parameters, before.params);
+  const [microLosses, gradient] = scale ? inFloat16(whole, [before.params]) : whole;
   return {
     parameters,
     uniforms,
     before,
     losses: microLosses,
-    gradient,
-    apply: (whole) => updateGraph(spec, whole, before),
+    gradient: scale ? gradient.div(scale) : gradient,
+    apply: (gradientOfBatch) => updateGraph(spec, gradientOfBatch, before),
   };
 }
 
 /** Compiles the update: one program if the batch goes through in one piece, otherwise one to add up gradients and one to apply them. */
 export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = {}): Promise<Updater> {
-  const { batch, microBatch } = spec;
+  const { batch, microBatch, precision } = spec;
   const { parameters, uniforms, before, losses, gradient, apply } = updateGraphs(spec);
+  const scaled = (feeds: Feeds, lossScale: number): Feeds =>
+    precision === "float16" ? { ...feeds, lossScale: [lossScale] } : feeds;
   const carry = (after: Readonly<Record<StateName, Expr>>) =>
     Object.fromEntries(stateNames.map((name) => [name, { before: before[name], after: after[name] }]));
 
@@ -193,8 +203,8 @@ export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = 
     const { norm, after } = apply(gradient);
     const program = await compileStateful(carry(after), { losses, norm }, options);
     return updater(program.state, {
-      async update([feeds], rates) {
-        const outcome = await program.step({ ...feeds, ...rates });
+      async update([feeds], rates, lossScale = 1) {
+        const outcome = await program.step({ ...scaled(feeds, lossScale), ...rates });
         return { losses: outcome.losses, gradientNorm: outcome.norm[0] };
       },
       undo: program.undo,
@@ -212,11 +222,11 @@ export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = 
   const adding = await compileStateful({ gradient: { before: sum, after: sum.add(gradient) } }, { losses }, shared);
   const applying = await compileStateful(carry(after), { norm }, shared);
   return updater(state, {
-    async update(micro, rates) {
+    async update(micro, rates, lossScale = 1) {
       state.clear("gradient");
       const all = new Float32Array(batch);
       for (const [i, feeds] of micro.entries()) {
-        const outcome = await adding.step(feeds);
+        const outcome = await adding.step(scaled(feeds, lossScale));
         all.set(outcome.losses, i * microBatch);
       }
       const outcome = await applying.step({ ...rates });

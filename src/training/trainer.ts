@@ -8,6 +8,7 @@ import { drawsOf, feedsOf } from "./batch-feeds.ts";
 import { openCoupling, type PoolMatcher } from "./coupling.ts";
 import { emaDecay } from "./ema.ts";
 import { flatFromCheckpoint } from "./flat-state.ts";
+import { firstLossScale, leastLossScale, lossScaleOf, nextLossScale } from "./gradient.ts";
 import { learningRate } from "./learning-rate.ts";
 import { adamFeeds } from "./optimizer.ts";
 import { type PowerAverages, powerAverages } from "./power-averages.ts";
@@ -15,7 +16,7 @@ import { PreparedBatches, type Preparer } from "./preparation.ts";
 import type { NamedArray, Safetensors } from "./safetensors.ts";
 import { checkData, checkTarget, comparesFeatures, isCurved, isMoved, type TrainerSpec } from "./spec.ts";
 import { compileStableTarget } from "./stable-target.ts";
-import { compileUpdate, type Distance, stateNames, type Updater } from "./step.ts";
+import { compileUpdate, type Distance, type Rates, stateNames, type Updater } from "./step.ts";
 import type { MovedTarget } from "./target.ts";
 
 /** What one update came to. */
@@ -29,6 +30,8 @@ export interface StepRecord {
   readonly lr: number;
   /** Samples that a stable target is worth, the mean over the batch; 1 is a target like any other. */
   readonly effectiveSampleSize?: number;
+  /** log₂ of the loss scale that the update took, rounded down; in float16 alone. */
+  readonly lossScale?: number;
 }
 
 /** A loss or gradient that is not a finite number. The trainer's state is the last good one. */
@@ -43,7 +46,10 @@ export interface Trainer {
   readonly images: number;
   /** Number of parameters. */
   readonly parameters: number;
-  /** One update. Throws {@link NonFiniteError} and keeps the state before it if the loss or the gradient is not finite. */
+  /**
+   * One update. Throws {@link NonFiniteError} and keeps the state before it if the loss or the gradient is not finite. In
+   * float16 a gradient that overflows is no trouble: the update is taken back, and made again with half the loss scale.
+   */
   advance(): Promise<StepRecord>;
   /**
    * The parameters, or their average, with which samples are drawn; flat. Treat them as read-only, and use them before the
@@ -133,6 +139,19 @@ export async function createTrainer(
   const averages = powerAverages(spec.averages ?? [], initial.length);
   let step = 0;
   let images = 0;
+  /** log₂, and a fraction that grows from update to update. */
+  let lossScale = spec.precision === "float16" ? firstLossScale : undefined;
+
+  const update = async (micro: readonly Feeds[], rates: Rates) => {
+    if (lossScale === undefined) return updater.update(micro, rates);
+    for (let tried = lossScale; ; tried = nextLossScale(tried, true)) {
+      const outcome = await updater.update(micro, rates, lossScaleOf(tried));
+      const overflow = outcome.losses.every(Number.isFinite) && !Number.isFinite(outcome.gradientNorm);
+      if (!overflow) lossScale = tried;
+      if (!overflow || tried < leastLossScale) return outcome;
+      updater.undo();
+    }
+  };
 
   return {
     spec,
@@ -167,14 +186,14 @@ export async function createTrainer(
         prepared.begin(Array.from({ length: batch / microBatch }, (_, i) => images + batch + i * microBatch));
       const lr = rate(now);
       const rates = { ...adamFeeds(spec.optimizer, step + 1, lr), emaDecay: [decay(now)] };
-      const { losses, gradientNorm } = await updater.update(micro, rates);
+      const { losses, gradientNorm } = await update(micro, rates);
       const loss = losses.reduce((a, b) => a + b, 0) / batch;
       if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
         const where = await blame(updater, losses);
         updater.undo();
         throw new NonFiniteError(
           `step ${step + 1}: the loss is ${loss} and the gradient's norm ${gradientNorm}: ${where}. ` +
-            "The last good state is kept. A lower training.learningRate.peak or a smaller training.clip usually helps.",
+            `The last good state is kept. A lower training.learningRate.peak or a smaller training.clip usually helps${spec.precision === "float16" ? ", and so does training.precision float32" : ""}.`,
         );
       }
       sampler.observe(
@@ -187,6 +206,8 @@ export async function createTrainer(
         averages.update(params, now);
         moved?.memory?.update(params, step);
       }
+      const scaled = lossScale === undefined ? {} : { lossScale: Math.floor(lossScale) };
+      if (lossScale !== undefined) lossScale = nextLossScale(lossScale, false);
       step++;
       images += batch;
       return {
@@ -195,6 +216,7 @@ export async function createTrainer(
         loss,
         gradientNorm,
         lr,
+        ...scaled,
         ...(effective !== undefined && { effectiveSampleSize: effective }),
       };
     },
@@ -205,7 +227,9 @@ export async function createTrainer(
         for (const { path, offset, shape } of layout(updater.parameters))
           tensors[`${name}/${path}`] = { shape, data: state[name].subarray(offset, offset + sizeOf(shape)) };
       Object.assign(tensors, averages.tensors, moved?.memory?.tensors);
-      return { tensors, metadata: { format: "ornstein checkpoint 1", step: String(step), images: String(images) } };
+      const counts = { step: String(step), images: String(images) };
+      const scaling = lossScale === undefined ? {} : { lossScale: String(lossScale) };
+      return { tensors, metadata: { format: "ornstein checkpoint 1", ...counts, ...scaling } };
     },
     restore({ tensors, metadata }, where) {
       if (metadata.format !== "ornstein checkpoint 1")
@@ -225,12 +249,16 @@ export async function createTrainer(
         throw new ConfigError(
           `${where}: step and images must be whole numbers; got ${metadata.step}, ${metadata.images}.`,
         );
+      const scale = Number(metadata.lossScale ?? Number.NaN);
+      if (lossScale !== undefined && !Number.isFinite(scale))
+        throw new ConfigError(`${where}: has no loss scale. Training in float16 goes on from checkpoints of its own.`);
       if (!averages.restore(tensors)) throw new ConfigError(`${where}: has not the averages of training.averages.`);
       if (moved?.memory?.restore(tensors) === false)
         throw new ConfigError(`${where}: has not the target network of training.target.`);
       updater.load(state);
       lawState.set(law.data);
       [step, images] = counts;
+      if (lossScale !== undefined) lossScale = scale;
     },
     async close() {
       await prepared.settle();

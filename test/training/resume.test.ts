@@ -17,6 +17,10 @@ const everything = [
 const cases: Readonly<Record<string, readonly [Recipe, Dataset]>> = {
   edm: [tinyImages("edm", ...everything), images],
   "edm in micro-batches": [tinyImages("edm", ...everything, "training.microBatch=2"), images],
+  "edm in float16": [
+    tinyImages("edm", ...everything, "training.microBatch=2", "training.memory=low", "training.precision=float16"),
+    images,
+  ],
   "edm in low memory": [tinyImages("edm", ...everything, "training.memory=low"), images],
   "edm in patches with AdamW": [
     tinyImages("first-picture", 'training.optimizer={"type":"adamw","weightDecay":0.1}', "model.network.dropout=0.1"),

@@ -10,6 +10,7 @@ import { factsOf, images, moons, tinyImages, tinyPoints } from "./tiny.ts";
 const cases = {
   points: [tinyPoints("training.batch=512"), moons],
   "points in low memory": [tinyPoints("training.batch=512", "training.memory=low"), moons],
+  "points in float16": [tinyPoints("training.batch=512", "training.precision=float16"), moons],
   "a U-Net": [tinyImages("edm", "model.network.numBlocks=1", "model.network.dropout=0.2"), images],
   "a U-Net in low memory": [
     tinyImages("edm", "model.network.numBlocks=1", "training.batch=16", "training.memory=low"),
@@ -41,6 +42,14 @@ export async function agree(name: Case): Promise<void> {
       Math.abs(found[i] / value - 1) <= 1e-5,
       `${name}: ${found.join(", ")} (${expected.join(", ")} on the processor)`,
     );
+}
+
+/** The driver has no float16, and training with it must say so. */
+export function refuse(name: Case): void {
+  assert.throws(
+    () => onSoftwareGpu(import.meta.filename, name),
+    /SessionError: --precision float16: this GPU, or its driver, has no float16 .* Leave it out/,
+  );
 }
 
 if (process.argv[1] === import.meta.filename) {
