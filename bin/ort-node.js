@@ -2,4 +2,7 @@
 process.env.ORT_DISABLE_TELEMETRY ??= "1";
 const { InferenceSession, Tensor, env } = await import("onnxruntime-node");
 
+// What fails comes back as an error; the library would write it on the terminal too. Sessions have levels of their own.
+env.logLevel = "fatal";
+
 export { env, InferenceSession, Tensor };

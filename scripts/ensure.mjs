@@ -51,8 +51,12 @@ function files(folder) {
 }
 
 function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
+  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
   if (error) throw error;
+  if (signal === "SIGINT" || status === 130) {
+    console.error("Stopped; the same command goes on from here.");
+    process.exit(130);
+  }
   if (status !== 0) {
     console.error(`${command} ${args.join(" ")} failed.`);
     process.exit(status ?? 1);

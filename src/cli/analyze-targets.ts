@@ -36,6 +36,11 @@ export const analyzeTargets = command({
       "whole numbers such as 16,128",
     );
     const { name, data, points, dims } = await dataOf(source, flags, terminal);
+    const [count, batch] = [points.length / dims, Math.max(...references)];
+    if (source !== twoGaussians && batch > count)
+      terminal.say(
+        `References are drawn with replacement: in a batch of ${batch}, each of ${count} examples is about ${show(batch / count)} times.`,
+      );
     const sigmas = levels(flags.from, flags.to, flags.levels);
     terminal.print(`${name}: ${flags.trials} noisy examples at each level. Targets in units of ε, by noise level σ:`);
     terminal.print(cells("σ", "plain", ...references.map((n) => `n = ${n}`), "spread of x", "entropy", "D(σ)"));

@@ -12,6 +12,7 @@ import {
 import { SessionError, unknownName } from "../errors/index.ts";
 import { memorySpecs } from "../training/index.ts";
 import { command } from "./command.ts";
+import { mostThreads } from "./compute-flags.ts";
 import { writeTo } from "./places.ts";
 
 export const bench = command({
@@ -21,7 +22,7 @@ export const bench = command({
   examples: ["bench --quick", "bench unet-a,ddpmpp-64 --out bench.json"],
   flags: {
     repeats: { type: "integer", default: 10, min: 1, help: "Measurements of each kind, the engines in turn" },
-    threads: { type: "integer", default: 2, min: 1, help: "Threads of every engine" },
+    threads: { type: "integer", default: 2, min: 1, max: mostThreads, help: "Threads of every engine" },
     memory: { type: "choice", choices: memorySpecs, default: "normal", help: "How Ornstein trains; see train --help" },
     quick: { type: "boolean", help: `Only ${quickNames.join(" and ")}, with 5 measurements at most` },
     python: { type: "string", value: "PROGRAM", help: "Interpreter that has PyTorch; python3 if left out" },

@@ -56,7 +56,10 @@ async function carryOut(args: readonly string[], streams: Streams): Promise<numb
     await command.run(argument, values, terminal, rest);
     return terminal.signal.aborted ? 130 : terminal.code;
   } catch (error) {
-    if (terminal.signal.aborted && error instanceof Error && error.name === "AbortError") return 130;
+    if (terminal.signal.aborted && error instanceof Error && error.name === "AbortError") {
+      terminal.say("Stopped before the end; give the same command again to have it all.");
+      return 130;
+    }
     throw error;
   } finally {
     terminal.close();

@@ -97,7 +97,7 @@ export async function carryOut(
       terminal.say(`Phase ${i + 1} of ${phases.length}: ${phaseName(phase)}`);
       const { why } = await follow(folder, dataset, terminal, { ...options, part: `of phase ${i + 1}` });
       if (why === "signal") {
-        terminal.say(`Stopped; continue with: ${toPaste("distill", "--resume", "--out", out)}`);
+        terminal.say(`Stopped, and saved; continue with: ${toPaste("distill", "--resume", "--out", out)}`);
         return undefined;
       }
       const seconds = (performance.now() - started) / 1000;

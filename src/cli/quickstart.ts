@@ -64,7 +64,7 @@ export const quickstart = command({
         seconds: atFullRate * secondsLeft(),
         part: "at full rate",
       });
-      if (why === "signal") return;
+      if (why === "signal") return terminal.say(stopped);
       const imagesPerSecond = (1000 * (images - before)) / (performance.now() - began);
       const description = folder.describe();
       const recipeToEnd = ending(description.recipe, { images, imagesPerSecond, seconds: secondsLeft() });
@@ -76,7 +76,7 @@ export const quickstart = command({
       // A machine that has become slower since stops a little late, and not much later.
       seconds: Math.max(20, 1.15 * secondsLeft()),
     });
-    if (why === "signal") return;
+    if (why === "signal") return terminal.say(stopped);
 
     const { data } = folder.describe();
     const { samples } = await drawRun(
@@ -91,6 +91,7 @@ export const quickstart = command({
     terminal.print(`\nDone in ${duration(seconds)}: ${amount(images)} images${speed}.`);
     terminal.print(`Your digits: ${sheet}\n`);
     if (steps !== undefined) await distilled(folder, steps, { ...options, sheets: 0 }, terminal);
+    if (terminal.signal.aborted) return;
     terminal.print(suggestions(folder.path));
     terminal.record({ type: "quickstart", run: folder.path, sheet, seconds, images, imagesPerSecond });
   },
@@ -181,6 +182,8 @@ export function ending(recipe: Recipe, { images, imagesPerSecond, seconds }: SoF
   const decay = { type: "linear", over: "images", from: images, to: total } as const;
   return { ...recipe, training: { ...training, images: total, learningRate: { ...training.learningRate, decay } } };
 }
+
+const stopped = "Stopped, and saved; give the same command again to go on.";
 
 const suggestions = (run: string) =>
   [

@@ -222,7 +222,7 @@ async function show(
       const { why, step, images } = event;
       if (why !== "complete" && part === undefined)
         terminal.say(
-          `${why === "time" ? "Time is up" : "Stopped"} at step ${step}; continue with: ${toPaste("train", "--resume", "--out", folder.path)}`,
+          `${why === "time" ? "Time is up" : "Stopped"} at step ${step}, which is saved; continue with: ${toPaste("train", "--resume", "--out", folder.path)}`,
         );
       return { why, images, imagesPerSecond };
     }

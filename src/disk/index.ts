@@ -1,2 +1,3 @@
-/** What files mean to several processes at once. */
+/** What files and folders mean to several processes at once. */
+export { makeFolder, tryFolder } from "./folder.ts";
 export { type Holder, holderOf, isAlive, isLock, type Lock, thisProcess, tryLock } from "./lock.ts";

@@ -15,7 +15,7 @@ const remedies: Readonly<Record<string, string>> = {
   EISDIR: "there is a folder of that name",
   EEXIST: "there is a file of that name",
   ENAMETOOLONG: "the name is too long",
-  ENOENT: "the folder does not exist",
+  ENOENT: "there is no such folder, and none can be made",
   ENOTDIR: "part of the path is a file, not a folder",
 };
 

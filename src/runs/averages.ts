@@ -1,6 +1,7 @@
 /** Averages of a length chosen after training, put together from those that the run stored on the way. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../disk/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import {
   averageName,
@@ -37,7 +38,7 @@ export function saveAverages(
   { images, step }: { readonly images: number; readonly step: number },
 ): void {
   const path = folderOf(folder);
-  explained(path, () => mkdirSync(path, { recursive: true }));
+  explained(path, () => makeFolder(path));
   const metadata = { format, images: String(images), step: String(step) };
   writeAtomic(pathOf(folder, images), encodeSafetensors({ tensors: { ...tensors }, metadata }));
 }

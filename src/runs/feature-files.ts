@@ -1,7 +1,8 @@
 /** Feature networks on disk: files that a person brings, and the ones trained here, which are kept for the next time. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
+import { makeFolder } from "../disk/index.ts";
 import { ConfigError, reasonOf } from "../errors/index.ts";
 import {
   type ClassifierOptions,
@@ -80,7 +81,7 @@ const isComplete = (path: string) => existsSync(path) && classifierFacts(read(pa
 async function* train(dataset: Dataset, cache: string, options: ClassifierOptions) {
   const files = filesOf(dataset, cache, options);
   const { model, gradient } = yield* trainClassifier(dataset, options);
-  explained(cache, () => mkdirSync(cache, { recursive: true }));
+  explained(cache, () => makeFolder(cache));
   writeAtomic(files.path, [model]);
   writeAtomic(files.gradient, [gradient]);
 }

@@ -1,7 +1,8 @@
 /** The classifier that a loss looks through: trained on a run's data, and kept for the next run and with the run itself. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
+import { makeFolder } from "../disk/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { type ClassifierStep, trainClassifier } from "../evaluation/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
@@ -40,7 +41,7 @@ export async function* lossFeatures(
   const { params, accuracy } = yield* trainClassifier(dataset, { seed, ...(images && { images }), ...options });
   const found = { params, accuracy };
   if (cache !== undefined && path !== undefined) {
-    explained(cache, () => mkdirSync(cache, { recursive: true }));
+    explained(cache, () => makeFolder(cache));
     writeLossFeatures(path, found);
   }
   return found;

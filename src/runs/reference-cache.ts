@@ -1,7 +1,8 @@
 /** References on disk: reading a data set through a feature network takes long, so what came out is kept. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
+import { makeFolder } from "../disk/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import {
   type Extractor,
@@ -30,7 +31,7 @@ export async function* cachedReference(
   const known = readReference(path);
   if (known) return known;
   const reference = yield* referenceOf(dataset, hash, extractor);
-  explained(cache, () => mkdirSync(cache, { recursive: true }));
+  explained(cache, () => makeFolder(cache));
   writeReference(path, reference);
   return reference;
 }

@@ -4,7 +4,6 @@ import {
   closeSync,
   existsSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,7 +13,7 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
-import { isLock, type Lock, tryLock } from "../disk/index.ts";
+import { isLock, type Lock, makeFolder, tryLock } from "../disk/index.ts";
 import { ConfigError, reasonOf } from "../errors/index.ts";
 import { type DataFacts, defineRecipe, type Recipe } from "../recipe/index.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StepRecord } from "../training/index.ts";
@@ -77,7 +76,7 @@ export class RunFolder {
   /** Makes the folder of a new run. An existing run is never written over. */
   static create(path: string, description: RunDescription): RunFolder {
     RunFolder.checkFree(path);
-    explained(path, () => mkdirSync(join(path, "samples"), { recursive: true }));
+    explained(path, () => makeFolder(join(path, "samples")));
     writeAtomic(join(path, "recipe.json"), [`${JSON.stringify(description, null, 2)}\n`]);
     return new RunFolder(path);
   }

@@ -1,7 +1,8 @@
 /** Samples on disk, a file a batch: what was drawn once is not drawn again, whatever happens in between. */
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { elements } from "../data/index.ts";
+import { makeFolder } from "../disk/index.ts";
 import { type Examples, examplesOf } from "../evaluation/index.ts";
 import { explained, writeAtomic } from "./atomic.ts";
 import { hashBytes } from "./data-hash.ts";
@@ -28,7 +29,7 @@ export interface SampleStoreKey {
 export function sampleStore(parent: string, key: SampleStoreKey, seed: number): SampleStore {
   const { shape, batch } = key;
   const folder = join(parent, hashBytes(JSON.stringify(key)).slice(0, 16), `seed-${seed}`);
-  explained(folder, () => mkdirSync(folder, { recursive: true }));
+  explained(folder, () => makeFolder(folder));
   const about = join(folder, "..", "about.json");
   if (!existsSync(about)) writeAtomic(about, [`${JSON.stringify(key, null, 2)}\n`]);
   // No examples of the shape, to see how they are kept.

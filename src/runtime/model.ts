@@ -2,7 +2,7 @@
 import { InferenceSession, Tensor } from "#ort";
 import { ConfigError, SessionError } from "../errors/index.ts";
 import { halfValue } from "../graph/index.ts";
-import { type Device, deviceRemedies } from "./device.ts";
+import { type Device, unavailable } from "./device.ts";
 
 export interface LoadModelOptions {
   /** Threads inside one op; 0 leaves the choice to ONNX Runtime, which takes the physical cores. */
@@ -89,10 +89,10 @@ async function open(source: string | Uint8Array, where: string, threads: number,
       ? InferenceSession.create(source, options)
       : InferenceSession.create(source, options));
   } catch (cause) {
-    const message = messageOf(cause);
-    if (device !== "cpu" && /provider|backend|adapter|device/i.test(message))
-      throw new SessionError(`--device ${device}: not available here: ${message} ${deviceRemedies[device]}`, { cause });
-    throw new SessionError(`${where}: is no ONNX model that can be loaded: ${message}`, { cause });
+    throw (
+      unavailable(device, cause) ??
+      new SessionError(`${where}: is no ONNX model that can be loaded: ${messageOf(cause)}`, { cause })
+    );
   }
 }
 

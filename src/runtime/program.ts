@@ -4,7 +4,7 @@ import { GraphError, SessionError } from "../errors/index.ts";
 import { type DType, type Expr, type OpAttrs, type Shape, showShape, sizeOf, topological } from "../graph/index.ts";
 import { toOnnx } from "../onnx/index.ts";
 import { blockSize } from "./block-size.ts";
-import { type Device, deviceRemedies, writesInto } from "./device.ts";
+import { type Device, unavailable, writesInto } from "./device.ts";
 import { emptySequence, refusesSequence, stopsBeforeCopies } from "./without-copies.ts";
 
 export interface CompileOptions {
@@ -138,10 +138,10 @@ async function createSession(
       ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     });
   } catch (cause) {
-    const message = messageOf(cause);
-    if (device !== "cpu" && /provider|backend|adapter|device/i.test(message))
-      throw new SessionError(`--device ${device}: not available here: ${message} ${deviceRemedies[device]}`, { cause });
-    throw new SessionError(`compile: ONNX Runtime refused the model: ${message}`, { cause });
+    throw (
+      unavailable(device, cause) ??
+      new SessionError(`compile: ONNX Runtime refused the model: ${messageOf(cause)}`, { cause })
+    );
   }
 }
 

@@ -38,6 +38,13 @@ test("w2-decay: classes come together, and t_δ is between the ends", async () =
   assert.match(stdout, /t_δ = /);
 });
 
+test("targets: batches larger than the data are told of", async () => {
+  const small = ["--trials", "2", "--levels", "3", "--n", "10", "--out", out];
+  const { code, stderr } = await inProcess(["analyze", "targets", "points:moons", "--references", "4,100", ...small]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /drawn with replacement: in a batch of 100, each of 10 examples is about 10 times\./);
+});
+
 test("targets: stable ones scatter less, and phases are named", async () => {
   const { stdout, written } = await analyze(
     "targets",

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { cli } from "../../src/cli/cli.ts";
 
-const main = join(import.meta.dirname, "../../src/cli/main.js");
+const root = join(import.meta.dirname, "../../..");
 
 export interface Outcome {
   /** Exit code; null if a signal ended it. */
@@ -13,6 +13,8 @@ export interface Outcome {
 }
 
 export interface Options {
+  /** The file to run, from the root of the package. */
+  readonly program?: string;
   readonly cwd?: string;
   /** A shell command line in which "$@" is the command: to set limits. */
   readonly shell?: string;
@@ -24,8 +26,11 @@ export interface Options {
 }
 
 /** Runs `ornstein ARGS…` to its end. */
-export function ornstein(args: readonly string[], { cwd, shell, uid, env, onLine }: Options = {}): Promise<Outcome> {
-  const command = [process.execPath, main, ...args];
+export function ornstein(
+  args: readonly string[],
+  { program = "dist/src/cli/main.js", cwd, shell, uid, env, onLine }: Options = {},
+): Promise<Outcome> {
+  const command = [process.execPath, join(root, program), ...args];
   const words = shell === undefined ? command : ["bash", "-c", shell, "bash", ...command];
   const child = spawn(words[0], words.slice(1), {
     stdio: ["ignore", "pipe", "pipe"],

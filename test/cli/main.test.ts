@@ -116,6 +116,20 @@ for (const [signal, what] of [
     assert.ok(existsSync(join(run, `checkpoint-${String(last).padStart(9, "0")}.safetensors`)));
   });
 
+test("Ctrl-C before a command begins, and before it has anything to keep, is answered too", async () => {
+  // Ctrl-C as soon as somebody listens to it.
+  const soon =
+    "process.on('newListener', (name) => name === 'SIGINT' && setImmediate(() => process.kill(process.pid, name)));";
+  const options = { env: { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(soon)}"` } };
+  const early = await ornstein(["sample", at("run")], { ...options, program: "bin/ornstein.js" });
+  assert.equal(early.code, 130, early.stderr);
+  assert.match(early.stderr, /(^|\n)Stopped before anything was begun\.\n$/);
+  const late = await ornstein(["sample", at("run"), "--n", "5", "--out", at("never.png")], options);
+  assert.equal(late.code, 130, late.stderr);
+  assert.match(late.stderr, /Stopped before the end; give the same command again to have it all\.\n$/);
+  assert.ok(!existsSync(at("never.png")));
+});
+
 test("without a command, and with --help, there is help", async () => {
   const { code, stdout } = await inProcess([]);
   assert.equal(code, 0);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -36,6 +36,15 @@ test("a place is refused where nothing of its kind can be, and nothing is made",
   ];
   for (const [path, place] of fine) checkPlace("--out", path, place);
   assert.deepEqual(readdirSync(folder).sort(), ["file.png", "folder.png"]);
+});
+
+test("a place is refused where the file system takes nothing", (t) => {
+  if (!existsSync("/proc/self")) return t.skip("no /proc here");
+  for (const place of ["folder", "file"] as const)
+    assert.throws(
+      () => checkPlace("--out", "/proc/none/of/these", place),
+      /cannot be written: (there is no such|no perm)/,
+    );
 });
 
 test("writing makes the folders above", () => {

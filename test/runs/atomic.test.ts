@@ -33,7 +33,7 @@ test("what is in the way is named", () => {
   const folder = folderOf({ file: "" });
   assert.throws(
     () => writeAtomic(join(folder, "none", "file"), [""]),
-    /none\/file: cannot be written: the folder does not exist/,
+    /none\/file: cannot be written: there is no such folder/,
   );
   assert.throws(() => writeAtomic(join(folder, "file", "below"), [""]), /part of the path is a file, not a folder/);
   mkdirSync(join(folder, "folder"));

@@ -1,11 +1,10 @@
 /** The folder that keeps what was slow to read, a file of the format of `store.ts` a data set; built once. */
 import { createHash, randomUUID } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { homedir, hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Holder, isLock, type Lock, tryLock } from "../../disk/index.ts";
+import { type Holder, isLock, type Lock, makeFolder, tryLock } from "../../disk/index.ts";
 import { ConfigError } from "../../errors/index.ts";
 import { datasetFromArray, elements, imagesFromBytes } from "../dataset.ts";
 import type { LoadedDataset, Loading, Progress } from "./loading.ts";
@@ -91,7 +90,7 @@ async function* fresh(file: string, name: string, fingerprint: string, build: Bu
 /** The lock on a file that is to be made, or its holder; nothing where there are no locks, or this process has it. */
 async function lockOf(file: string): Promise<Lock | Holder | undefined> {
   try {
-    await mkdir(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     const lock = tryLock(`${file}.lock`);
     return isLock(lock) || (lock.host === hostname() && lock.pid !== process.pid) ? lock : undefined;
   } catch {
@@ -175,7 +174,10 @@ const [together, mostNumbers] = [1024, 2 ** 24];
  * as float32. The file has its name when it is whole, never before. Throws ConfigError where it cannot be written.
  */
 export async function* writeStore(file: string, dataset: LoadedDataset): AsyncGenerator<Progress, void, void> {
-  await explained(file, mkdir(dirname(file), { recursive: true }));
+  await explained(
+    file,
+    Promise.resolve().then(() => makeFolder(dirname(file))),
+  );
   const stride = elements(dataset.shape);
   const { name, size, shape, classes, label, report } = dataset;
   for (const type of shape.length === 3 ? (["uint8", "float32"] as const) : (["float32"] as const)) {
