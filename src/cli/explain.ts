@@ -122,6 +122,11 @@ export const explain = command({
       terminal.record(explained);
       return;
     }
+    if (recipe.training.precision === "float16" && flags.device === "cpu") {
+      terminal.print(row("here", "not measured: float16 is for GPUs. With --device webgpu or cuda it is"));
+      terminal.record(explained);
+      return;
+    }
     terminal.progress("measuring a few steps…");
     const taken = await probe(recipe, facts, { threads: flags.threads, device: flags.device as Device });
     const memory = taken.bytes + dataBytes();
@@ -189,7 +194,7 @@ function* description(
   const summary = (presetSummaries as Readonly<Record<string, string>>)[name];
   const classes = dataset.classes ? `, ${dataset.classes.length} classes` : "";
   const patch = model.patch > 1 ? `, ${model.patch}×${model.patch} pixels as one` : "";
-  const { batch, microBatch = batch, memory, images } = training;
+  const { batch, microBatch = batch, memory, precision, images } = training;
   const ways = [
     ...(microBatch < batch ? [`in passes of ${microBatch}`] : []),
     ...(memory === "low" ? ["much of each computed again for the gradients"] : []),
@@ -210,6 +215,8 @@ function* description(
     "memory",
     `about ${bytes(expense.stateBytes + expense.stepBytes)} beside data and program: training state ${bytes(expense.stateBytes)}, a pass of ${microBatch} ${bytes(expense.stepBytes)}`,
   );
+  if (precision === "float16")
+    yield row("precision", "float16 in the network and its gradients; float32 in the state, in sums and in the update");
   yield row("training", `${images} in batches of ${batch}${parts}: ${Math.ceil(images / batch)} updates`);
   yield row("sampling", `${sampling.sampler}, ${sampling.steps} steps${drawingText(drawing)}`);
 }

@@ -22,6 +22,7 @@ import { dataFingerprint, fitMicroBatch, probe, type RunDescription, RunFolder }
 import type { Device } from "../runtime/index.ts";
 import { memorySpecs } from "../training/index.ts";
 import { grouped, type Terminal, type Values } from "./command.ts";
+import { checkPrecision, precisionFlags } from "./compute-flags.ts";
 import { toPaste } from "./program.ts";
 import { watched } from "./sources.ts";
 import { bytes } from "./terminal.ts";
@@ -44,6 +45,7 @@ export const recipeFlags = {
     },
     memory: { type: "choice", choices: memorySpecs, help: "low: keep less for the gradients and compute it again" },
   }),
+  ...precisionFlags,
 };
 
 export type RecipeFlags = Values<typeof recipeFlags>;
@@ -74,6 +76,7 @@ export function askedRecipe(name: string, flags: AskedFlags): { readonly recipe:
     ...(flags.batch === undefined ? [] : [`training.batch=${flags.batch}`]),
     ...(flags.microBatch === undefined || flags.microBatch === "auto" ? [] : [microBatchOf(flags.microBatch)]),
     ...(flags.memory === undefined ? [] : [`training.memory=${flags.memory}`]),
+    ...(flags.precision === undefined ? [] : [`training.precision=${flags.precision}`]),
     ...(flags.seed === undefined ? [] : [`training.seed=${flags.seed}`]),
     ...flags.set,
   ];
@@ -88,6 +91,7 @@ export function askedRecipe(name: string, flags: AskedFlags): { readonly recipe:
 export async function prepare(name: string, flags: AskedFlags, terminal: Terminal): Promise<Prepared> {
   const { recipe, seconds } = askedRecipe(name, flags);
   const allowed = allowedMemory(flags);
+  if (allowed !== undefined) checkPrecision(recipe.training.precision, flags.device ?? "cpu");
   const dataset = await loadData(recipe, terminal);
   const resolved = await resolveThreshold(resolveRecipe(recipe, dataset), dataset);
   const facts = factsOf(dataset);

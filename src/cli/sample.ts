@@ -8,6 +8,7 @@ import { columnsOf, type RunDescription, RunFolder, writeScatter, writeSheet } f
 import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
 import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
+import { checkPrecision, precisionFlags } from "./compute-flags.ts";
 import { type DrawRunOptions, drawRun } from "./drawing.ts";
 import { checkEdit, editFlags, openEditing } from "./editing.ts";
 import { reconstruct } from "./encoding.ts";
@@ -48,6 +49,7 @@ const flags = {
     },
   }),
   ...weightFlags,
+  ...precisionFlags,
   ...grouped("Output", {
     out: { type: "string", value: "FILE.png", writes: ".png", help: "Where to; the run's samples folder if left out" },
     columns: { type: "integer", min: 1, help: "Samples in a row of the sheet" },
@@ -86,6 +88,7 @@ export const sample = command({
 function check({ recipe, data }: RunDescription, flags: SampleFlags): void {
   checkGuides(flags);
   checkEdit(flags);
+  checkPrecision(flags.precision, flags.device);
   const labelled = recipe.model.conditional || flags.classifier !== undefined;
   if (flags.class !== undefined && (!labelled || flags.class >= data.classes))
     throw new ConfigError(
@@ -101,7 +104,7 @@ function check({ recipe, data }: RunDescription, flags: SampleFlags): void {
   if (other !== undefined)
     throw new ConfigError(`sample: ${one} and ${other} are both given; each is a way to draw (one).`);
   if (encode.length === 0) return;
-  const unused = givenOf({ ...samplingFlags, ...guideFlags }, flags);
+  const unused = givenOf({ ...samplingFlags, ...guideFlags, ...precisionFlags }, flags);
   if (unused !== undefined)
     throw new ConfigError(
       `sample: --encode follows the model's own flow at a tolerance, and has no use for ${unused}. Leave it out.`,
@@ -186,6 +189,7 @@ async function drawSamples(folder: RunFolder, flags: SampleFlags, terminal: Term
     ...whichParameters(flags),
     threads: flags.threads,
     device: flags.device as Device,
+    ...(flags.precision === "float16" && { precision: flags.precision }),
     ...(flags.batch !== undefined && { batch: flags.batch }),
     ...(flags.class !== undefined ? { label: () => flags.class } : label && { label }),
     ...(strips && { latent: strips.latent }),

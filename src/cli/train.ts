@@ -9,9 +9,9 @@ import { type Ending, RunFolder, type TrainRunOptions, trainRun } from "../runs/
 import type { Device } from "../runtime/index.ts";
 import { reportAccuracy } from "./accuracy.ts";
 import { command, flagName, grouped, type Terminal } from "./command.ts";
-import { computeFlags } from "./compute-flags.ts";
+import { checkPrecision, computeFlags } from "./compute-flags.ts";
 import { toPaste } from "./program.ts";
-import { descriptionOf, loadData, prepare, readDuration, readRecipe, recipeFlags } from "./recipes.ts";
+import { askedRecipe, descriptionOf, loadData, prepare, readDuration, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, duration } from "./terminal.ts";
 
 /** Flags about where and how it runs, which leave the result as it is. */
@@ -72,7 +72,7 @@ export const train = command({
     };
     if (flags.resume) {
       if (flags.out === undefined) throw new ConfigError("train --resume: needs --out DIR, the run to continue.");
-      const fixed = (["data", "batch", "microBatch", "maxMemory", "memory", "seed"] as const).find(
+      const fixed = (["data", "batch", "microBatch", "maxMemory", "memory", "precision", "seed"] as const).find(
         (key) => flags[key] !== undefined,
       );
       const given = fixed ?? (flags.set.length > 0 ? "set" : undefined);
@@ -89,7 +89,10 @@ export const train = command({
     }
     if (name === undefined) throw new ConfigError("train: needs a RECIPE: a preset's name or a JSON file.");
     const out = flags.out ?? nextRunPath(name);
-    if (!flags.dryRun) RunFolder.checkFree(out);
+    if (!flags.dryRun) {
+      RunFolder.checkFree(out);
+      checkPrecision(askedRecipe(name, flags).recipe.training.precision, flags.device);
+    }
     const { recipe, dataset, facts, seconds } = await prepare(name, flags, terminal);
     // Building the graphs and the grid finds what does not fit before there is a folder.
     expenseOf(recipe, facts);
@@ -180,6 +183,7 @@ export async function follow(
   options: FollowOptions,
 ): Promise<Followed> {
   try {
+    checkPrecision(folder.describe().recipe.training.precision, options.device ?? "cpu");
     return await show(folder, dataset, terminal, options);
   } catch (error) {
     folder.removeIfUnused();

@@ -4,7 +4,7 @@ import { type TrainedModel, trainedModel } from "../recipe/index.ts";
 import { type ParametersOf, parametersOf, type RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { grouped, type Values } from "./command.ts";
-import { computeFlags } from "./compute-flags.ts";
+import { checkPrecision, computeFlags } from "./compute-flags.ts";
 
 export const parameterFlags = grouped("Which parameters", {
   weights: {
@@ -30,10 +30,14 @@ export const weightFlags = {
 };
 
 /** The model of a run, open. */
-export function openModel(folder: RunFolder, { device, threads, ...which }: Values<typeof weightFlags>): TrainedModel {
+export function openModel(
+  folder: RunFolder,
+  { device, threads, precision, ...which }: Values<typeof weightFlags> & { readonly precision?: string | undefined },
+): TrainedModel {
+  checkPrecision(precision, device);
   const { recipe, data } = folder.describe();
   const { params } = parametersOf(folder, whichParameters(which));
-  return trainedModel(recipe, data, params, { device: device as Device, threads });
+  return trainedModel(recipe, data, params, { device: device as Device, threads, ...(precision && { precision }) });
 }
 
 /** What the flags mean. */

@@ -16,6 +16,32 @@ test("explain works on every preset", async () => {
   }
 });
 
+test("a float16 recipe is explained, and takes less memory; the processor does not measure it", async () => {
+  const [full, half] = await Promise.all(
+    ["float32", "float16"].map((precision) =>
+      inProcess([
+        "explain",
+        ...tinyRun,
+        "--set",
+        "training.batch=512",
+        "--json",
+        "--no-measure",
+        "--precision",
+        precision,
+      ]),
+    ),
+  );
+  const expenses = [full, half].map(
+    ({ stdout }) => (JSON.parse(stdout) as { expense: Record<string, number> }).expense,
+  );
+  assert.ok(expenses[1].stepBytes < expenses[0].stepBytes);
+  assert.equal(expenses[1].stateBytes, expenses[0].stateBytes);
+  const { code, stdout } = await inProcess(["explain", ...tinyRun, "--precision", "float16"]);
+  assert.equal(code, 0);
+  assert.match(stdout, /precision float16 in the network/);
+  assert.match(stdout, /here {6}not measured: float16 is for GPUs/);
+});
+
 test("recipes that are one objective are told so, and plots are written", async () => {
   const out = mkdtempSync(join(tmpdir(), "ornstein-explain-"));
   try {

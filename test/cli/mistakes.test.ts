@@ -122,6 +122,27 @@ describe("words", () => {
     "a duration in no unit": [["train", "points", "--duration", "3 days"], /--duration: must be .*got "3 days"/],
     "resume without a run": [["train", "--resume"], /needs --out/],
     "resume in other memory": [["train", "--resume", "--out", at("run"), "--memory", "low"], /leave --memory out/],
+    "resume in another precision": [
+      ["train", "--resume", "--out", at("run"), "--precision", "float16"],
+      /leave --precision out/,
+    ],
+    "training in float16 on the processor": [
+      ["train", ...tinyRun, "--precision", "float16", "--out", at("half")],
+      /^--precision float16: is for GPUs: .* Add --device webgpu or cuda, or take float32\.$/m,
+    ],
+    "a float16 recipe on the processor": [
+      ["train", ...tinyRun, "--set", "training.precision=float16", "--out", at("half")],
+      /^--precision float16: is for GPUs/,
+    ],
+    "drawing in float16 on the processor": [
+      ["sample", at("run"), "--precision", "float16"],
+      /^--precision float16: is/,
+    ],
+    "unknown precision": [["train", "points", "--precision", "half"], /--precision: must be one of float32, float16/],
+    "encoding in float16": [
+      ["sample", at("run"), "--encode", "data", "--precision", "float16", "--device", "webgpu"],
+      /--encode follows .* has no use for --precision/,
+    ],
     "resume with another batch": [["train", "--resume", "--out", at("run"), "--batch", "3"], /leave --batch out/],
   };
   for (const [name, [args, pattern]] of Object.entries(cases)) test(name, () => refuses(args, pattern));
