@@ -1,4 +1,4 @@
-/** What must hold of state on every device. As a script: checks it on WebGPU. */
+/** What must hold of state on every device, in Node and in browsers. */
 import assert from "node:assert/strict";
 import { gradients, input } from "../../src/graph/index.ts";
 import { normals } from "../../src/random/index.ts";
@@ -179,11 +179,3 @@ export const checks = {
     assert.equal(traffic.alive, 0);
   },
 } as const satisfies Readonly<Record<string, (device: Device) => Promise<void>>>;
-
-if (process.argv[1] === import.meta.filename)
-  for (const [name, check] of Object.entries(checks))
-    try {
-      await check("webgpu");
-    } catch (error) {
-      throw new Error(name, { cause: error });
-    }
