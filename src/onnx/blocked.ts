@@ -1,9 +1,9 @@
 /**
- * A convolution and its gradients in ONNX Runtime's blocked layout, in which they run near the processor's peak. ONNX
+ * A convolution and its input gradient in ONNX Runtime's blocked layout, in which they run near the processor's peak. ONNX
  * Runtime uses it by itself only where filters are constants; here the ops are emitted. Each function gives `undefined`
  * where the layout does not fit, and the caller falls back to the plain one.
  */
-import { type ConvAttrs, type Expr, type OpAttrs, type Shape, sizeOf } from "../graph/index.ts";
+import type { ConvAttrs, Expr, Shape } from "../graph/index.ts";
 import { turnedPads } from "./convolution.ts";
 import type { Emit } from "./emit.ts";
 import type { Held, Layouts } from "./layouts.ts";
@@ -15,19 +15,13 @@ export interface Extras {
   readonly plus?: Expr;
 }
 
-/** Bytes of filters that stay in a core's second-level cache while images stream by. */
-const cacheBytes = 2 ** 20;
-
-/** Blocks of output channels that ONNX Runtime's convolution computes at once. */
-const outputBlocks = 4;
-
-const ceilTo = (n: number, block: number) => Math.ceil(n / block) * block;
+export const ceilTo = (n: number, block: number) => Math.ceil(n / block) * block;
 
 /**
  * How an image of `channels` channels enters a blocked convolution: blocked, or as it is if it has fewer channels than
  * a block (then the filters have a layout of their own).
  */
-function entrance({ block }: Emit, channels: number): "blocked" | "plain" | undefined {
+export function entrance({ block }: Emit, channels: number): "blocked" | "plain" | undefined {
   if (block === 0) return undefined;
   return channels % block === 0 ? "blocked" : channels < block ? "plain" : undefined;
 }
@@ -43,7 +37,7 @@ export function fitsBlocked({ emit }: Layouts, y: Expr): boolean {
 }
 
 /** Pads one axis with zeros up to whole blocks. */
-function padAxis(emit: Emit, x: string, shape: Shape, axis: number): string {
+export function padAxis(emit: Emit, x: string, shape: Shape, axis: number): string {
   const missing = ceilTo(shape[axis], emit.block) - shape[axis];
   if (missing === 0) return x;
   const margins = [...shape.map(() => 0), ...shape.map((_, i) => (i === axis ? missing : 0))];
@@ -51,7 +45,7 @@ function padAxis(emit: Emit, x: string, shape: Shape, axis: number): string {
 }
 
 /** A value seen as `shape`, with its axes in another order. */
-const permuted = (emit: Emit, x: string, shape: Shape, perm: readonly number[]): string =>
+export const permuted = (emit: Emit, x: string, shape: Shape, perm: readonly number[]): string =>
   emit.node("Transpose", [emit.node("Reshape", [x, emit.ints(shape)])], { perm });
 
 /**
@@ -175,90 +169,4 @@ export function blockedInputGrad(
   const blocks = turnedFilter(layouts, filter, entrance(layouts.emit, channels)!);
   const around = turnedPads(pads, kernel);
   return convolve(layouts, { image: dy, filter: blocks, outputs, kernel, stride: 1, pads: around, ...extras });
-}
-
-/**
- * The gradient with respect to the filters as a convolution in which batch and channels change places: images
- * [C/n, B, H, W·n] with B in blocks, under "filters" [K, B, H, W] that are dy. The n channels of a block lie side by
- * side along the width, and filters whose taps are n apart see one of them at a time: so the product has a place for
- * every tap and channel. It is cut into blocks of the batch and bands of rows, each small enough for the cache; the
- * products of the pieces add up.
- */
-export function blockedFilterGrad(
-  layouts: Layouts,
-  { stride, pads, groups, kernel }: OpAttrs["conv2dFilterGrad"],
-  [x, dy]: readonly Expr[],
-): Held | undefined {
-  const { emit } = layouts;
-  const n = emit.block;
-  const [batch, channels, height, width] = x.shape;
-  const [, outputs, h, w] = dy.shape;
-  if (groups !== 1 || stride !== 1 || batch % n !== 0 || h * w === 1) return undefined;
-  if (entrance(emit, channels) === undefined || entrance(emit, outputs) === undefined) return undefined;
-  const [c, k] = [ceilTo(channels, n), ceilTo(outputs, n)];
-  const [rowsSeen, columns] = [height + pads[0] + pads[2], width + pads[1] + pads[3]];
-
-  const images = emit.once(`as images ${x.id} ${pads}`, () => {
-    const turned = emit.once(`turned images ${x.id}`, () => [
-      layouts.node("ReorderInput", [layouts.view(wholeBlocks(layouts, x), [1, batch, (c / n) * height, width * n])]),
-    ])[0];
-    const shape = [1, batch * (c / n), height, width * n];
-    const framed = pads.every((p) => p === 0)
-      ? turned
-      : layouts.framed(turned, shape, [pads[0], pads[1] * n, pads[2], pads[3] * n]);
-    return [emit.node("Reshape", [framed, emit.ints([(batch / n) * (c / n) * rowsSeen, columns * n * n])])];
-  })[0];
-  const filters = emit.once(`as filters ${dy.id}`, () => {
-    // Seen as images of n pixels whose channels are a whole example: [B/n, n, K/n · h · w · n] → [B/n, K/n · h · w, n, n].
-    const rows = layouts.view(wholeBlocks(layouts, dy), [batch / n, n, 1, k * h * w]);
-    const turned = layouts.node("ReorderInput", [rows], { channels_last: 1 });
-    return [emit.node("Reshape", [turned, emit.ints([(batch / n) * (k / n) * h, w * n * n])])];
-  })[0];
-
-  const rows = bandRows(h, Math.min(k, outputBlocks * n) * n * w * 4);
-  // Rows of one block of the batch, from each of `blocks` images that are `height` rows tall. Gather uses all threads.
-  const piece = (value: string, b: number, blocks: number, height: number, from: number, size: number) => {
-    if (batch === n && size === height) return value;
-    const row = (i: number) => (b * blocks + Math.floor(i / size)) * height + from + (i % size);
-    return emit.node("Gather", [value, emit.ints(Array.from({ length: blocks * size }, (_, i) => row(i)))], {
-      axis: 0,
-    });
-  };
-  let total = "";
-  for (let b = 0; b < batch / n; b++)
-    for (let from = 0; from < h; from += rows) {
-      const size = rows + kernel[0] - 1;
-      const seen = piece(images, b, c / n, rowsSeen, from, size);
-      const filter = piece(filters, b, k / n, h, from, rows);
-      const inputs = [
-        emit.node("Reshape", [seen, emit.ints([c / n, n, size, columns * n])]),
-        emit.node("Reshape", [filter, emit.ints([k, n, rows, w])]),
-        ...(total === "" ? [] : ["", total]),
-      ];
-      const attributes = { kernel_shape: [rows, w], dilations: [1, n], strides: [1, 1], pads: [0, 0, 0, 0], group: 1 };
-      total = layouts.node("Conv", inputs, attributes);
-    }
-
-  // [C/n, K/n, taps, n of C, n of K] → [K/n, C, taps, n of K] → [K, C, taps].
-  const taps = sizeOf(kernel);
-  const apart = permuted(emit, total, [c / n, k / n, taps, n, n], [1, 0, 3, 2, 4]);
-  const rowsOfOutputs = emit.node("Reshape", [apart, emit.ints([k / n, n, c, taps])]);
-  const plain = layouts.node("ReorderOutput", [rowsOfOutputs], { channels: n });
-  const whole = emit.node("Reshape", [plain, emit.ints([k, c, ...kernel])]);
-  if (c === channels && k === outputs) return { plain: whole };
-  const ends = emit.ints([outputs, channels]);
-  return { plain: emit.node("Slice", [whole, emit.ints([0, 0]), ends, emit.ints([0, 1])]) };
-}
-
-/** The image in the blocked layout, with channels of zeros up to a whole block. */
-function wholeBlocks(layouts: Layouts, x: Expr): string {
-  if (x.shape[1] % layouts.emit.block === 0) return layouts.blocked(x);
-  const padded = padAxis(layouts.emit, layouts.plain(x), x.shape, 1);
-  return layouts.emit.once(`whole image ${x.id}`, () => [layouts.node("ReorderInput", [padded])])[0];
-}
-
-/** The most rows, of `bytes` each, that divide the height and fit the cache. */
-function bandRows(height: number, bytes: number): number {
-  for (let rows = height; rows > 1; rows--) if (height % rows === 0 && rows * bytes <= cacheBytes) return rows;
-  return 1;
 }

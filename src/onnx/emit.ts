@@ -222,6 +222,11 @@ export class Emit {
     ])[0];
   }
 
+  /** A list of places in an array, for Gather, as an int32 constant. */
+  places(values: Int32Array): string {
+    return this.#initializer(bytesOf(values), [values.length], elementTypes.int32);
+  }
+
   #initializer(rawData: Uint8Array, dims: Shape, dataType: number): string {
     const name = `constant_${this.#named++}`;
     this.#initializers.push({ name, dims, dataType, rawData });
@@ -262,7 +267,7 @@ export class Emit {
 const elementsOf = (data: ArrayLike<number>, dtype: FloatType): Float32Array | Uint16Array =>
   dtype === "float32" ? Float32Array.from(data) : Uint16Array.from(data, halfBits);
 
-const bytesOf = (data: Float32Array | Uint16Array | BigInt64Array) =>
+const bytesOf = (data: Int32Array | Float32Array | Uint16Array | BigInt64Array) =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 const valueInfo = (name: string, shape: Shape, dtype: DType): ValueInfo<TensorType> => ({

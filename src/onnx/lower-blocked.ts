@@ -1,6 +1,7 @@
 /** Primitives on images in the blocked layout, for as long as values stay in it; see {@link Layouts}. */
 import { type Expr, type OpAttrs, type OpName, type Shape, sameShape, sizeOf } from "../graph/index.ts";
-import { blockedConv, blockedFilterGrad, blockedInputGrad } from "./blocked.ts";
+import { blockedConv, blockedInputGrad } from "./blocked.ts";
+import { blockedFilterGrad } from "./blocked-filter-gradient.ts";
 import { type Held, type Layouts, rowVector, type Sum, type Term } from "./layouts.ts";
 import { silu } from "./lower.ts";
 

@@ -67,7 +67,7 @@ const schema = {
 };
 
 /** Codes of TensorProto.DataType. */
-export const elementTypes = { float32: 1, int64: 7, bool: 9, float16: 10 } as const;
+export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 
 export interface TensorProto {
   readonly dims: readonly number[];
