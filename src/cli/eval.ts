@@ -38,6 +38,7 @@ import {
 } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
+import { checkPrecision, precisionFlags } from "./compute-flags.ts";
 import { curvesOf } from "./curve.ts";
 import { showing, shown } from "./eta.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
@@ -89,6 +90,7 @@ const flagTable = {
     },
   }),
   ...weightFlags,
+  ...precisionFlags,
   ...grouped("Which parameters", {
     weights: {
       type: "string",
@@ -146,6 +148,7 @@ async function evaluateRun(
 ): Promise<void> {
   const { recipe } = folder.describe();
   checkGuides(flags);
+  checkPrecision(flags.precision, flags.device);
   const unused = flags.reference === undefined ? givenOf(sourceFlags, flags) : undefined;
   if (unused !== undefined)
     throw new ConfigError(
@@ -177,6 +180,7 @@ async function evaluateRun(
         seeds,
         batch: Math.min(flags.batch ?? (data.shape.length === 1 ? 1000 : 64), flags.n),
         rounding: flags.rounding as PixelConvention,
+        ...(flags.precision && { precision: flags.precision }),
       };
       const { subject, sets, labels } = await withGuides(flags, (guides) =>
         shown(
@@ -263,8 +267,8 @@ async function evaluateSource(
         ? `eval: ${source} is no run, so it has no data of its own to compare with: give --reference.`
         : `eval: ${source}: there is no such run, file or folder. A data set such as mnist needs --reference.`,
     );
-  const { sweep, plot, checkpoint, ema, curve } = flagTable;
-  const unused = givenOf({ ...samplingFlags, ...guideFlags, sweep, plot, checkpoint, ema, curve }, flags);
+  const { sweep, plot, checkpoint, ema, curve, precision } = flagTable;
+  const unused = givenOf({ ...samplingFlags, ...guideFlags, sweep, plot, checkpoint, ema, curve, precision }, flags);
   if (unused !== undefined) throw new ConfigError(`eval: ${unused} is of a run, and ${source} is none. Leave it out.`);
   const images = await loadSource(source, flags, terminal);
   const against = await prepareReference(flags, chosen, { source, shape: images.shape }, terminal);

@@ -5,7 +5,7 @@ import type { Evaluation, RunSubject, Subject } from "../runs/index.ts";
 /** What was judged, in a line. */
 export function describeSubject(subject: Subject): string {
   if (subject.type === "source") return subject.name;
-  const { step, weights, ema, sampling, evaluations, classifier, discriminator } = subject;
+  const { step, weights, ema, sampling, evaluations, classifier, discriminator, precision } = subject;
   const { sampler, steps, grid, guidance } = sampling;
   const guided =
     guidance === undefined || guidance === 1
@@ -14,6 +14,7 @@ export function describeSubject(subject: Subject): string {
   const helped = [
     classifier ? `, classifier ${classifier.scale}` : "",
     discriminator ? `, discriminator ${correctionText(discriminator)}` : "",
+    precision ? `, ${precision}` : "",
   ].join("");
   const at = grid.type === "karras" ? "" : grid.type === "levels" ? " at chosen levels" : ` of grid ${grid.type}`;
   const calls = evaluations === null ? "" : `, NFE ${evaluations}`;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Dataset, elements, labelCounts, type PixelConvention } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { type Examples, examplesOf } from "../evaluation/index.ts";
+import type { Precision } from "../graph/index.ts";
 import { stream } from "../random/index.ts";
 import {
   type DiscriminatorGuidance,
@@ -29,6 +30,8 @@ export interface SamplesOf extends ParametersOf, Guides {
   /** Samples in one call of the network. */
   readonly batch: number;
   readonly rounding: PixelConvention;
+  /** What the network computes in; float32 by default. */
+  readonly precision?: Precision;
 }
 
 export interface DrawingProgress {
@@ -51,7 +54,7 @@ export interface DrawnSamples {
 export async function* drawSamples(
   folder: RunFolder,
   dataset: Dataset,
-  { checkpoint, weights, ema, images: upTo, sampling, n, seeds, batch, rounding, ...guides }: SamplesOf,
+  { checkpoint, weights, ema, images: upTo, sampling, n, seeds, batch, rounding, precision, ...guides }: SamplesOf,
   options: CompileOptions = {},
 ): AsyncGenerator<DrawingProgress, DrawnSamples, void> {
   const { recipe, data } = folder.describe();
@@ -66,12 +69,14 @@ export async function* drawSamples(
   const known = guides.towards ? guides.towards.classifier.facts.classes : spec.classes;
   const classOf = classes(dataset, known);
   const guidedBy = recordOf(guides);
+  const halved = precision === "float16" ? { precision } : {};
   const made = {
     parameters: hashBytes(params),
     sampling,
     rounding,
     classes: classOf.kind,
     ...guidedBy,
+    ...halved,
     // The model's meaning: the same parameters under another objective denoise otherwise.
     objective: recipe.objective,
     sigmaData: recipe.data.sigmaData,
@@ -85,7 +90,7 @@ export async function* drawSamples(
     ),
   );
   const found = total - Math.min(total, missing.length * batch);
-  const model: TrainedModel = trainedModel(recipe, data, params, options);
+  const model: TrainedModel = trainedModel(recipe, data, params, { ...options, ...halved });
   let measured = 0;
   try {
     for (const [i, { store, seed, index }] of missing.entries()) {
@@ -120,6 +125,7 @@ export async function* drawSamples(
       evaluations: evaluations ?? (measured || null),
       classes: classOf.kind,
       ...guidedBy,
+      ...halved,
     },
     sets: stores.map((store) => store.read(n)),
     ...(known > 0 && {

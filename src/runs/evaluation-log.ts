@@ -26,6 +26,8 @@ export interface RunSubject {
   /** SHA-256 of the parameters of what guided. */
   readonly classifier?: { readonly parameters: string; readonly scale: number };
   readonly discriminator?: { readonly parameters: string } & Omit<DiscriminatorGuidance, "discriminator">;
+  /** What the network computed in; float32 if left out. */
+  readonly precision?: "float16";
 }
 
 /** One evaluation. */

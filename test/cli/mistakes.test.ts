@@ -138,6 +138,7 @@ describe("words", () => {
       ["sample", at("run"), "--precision", "float16"],
       /^--precision float16: is/,
     ],
+    "judging in float16 on the processor": [["eval", at("run"), "--precision", "float16"], /^--precision float16: is/],
     "unknown precision": [["train", "points", "--precision", "half"], /--precision: must be one of float32, float16/],
     "encoding in float16": [
       ["sample", at("run"), "--encode", "data", "--precision", "float16", "--device", "webgpu"],

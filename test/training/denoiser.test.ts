@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { ConfigError } from "../../src/errors/index.ts";
+import type { Precision } from "../../src/graph/index.ts";
 import { parameterCount } from "../../src/nn/index.ts";
 import { normals } from "../../src/random/index.ts";
 import { modelOf, objectiveOf, type Recipe } from "../../src/recipe/index.ts";
@@ -12,11 +13,15 @@ const opened: Denoiser[] = [];
 after(() => Promise.all(opened.map((denoiser) => denoiser.close())));
 
 /** A network at random for batches of two. */
-async function atRandom(recipe: Recipe, facts: { readonly shape: readonly number[]; readonly classes: number }) {
+async function atRandom(
+  recipe: Recipe,
+  facts: { readonly shape: readonly number[]; readonly classes: number },
+  precision: Precision = "float32",
+) {
   const model = modelOf(recipe, facts);
   const count = parameterCount(networkOf(model).parameters);
   const params = Float32Array.from(normals(0, "parameters", 0, count), (v) => v / 5);
-  const denoiser = await compileDenoiser(model, params, { ...objectiveOf(recipe), batch: 2 });
+  const denoiser = await compileDenoiser(model, params, { ...objectiveOf(recipe), batch: 2, precision });
   opened.push(denoiser);
   return denoiser;
 }
@@ -54,6 +59,22 @@ for (const [name, [recipe, facts, labels]] of Object.entries(cases))
         assert.ok(Math.abs(left - right) < 3e-3 * scale, `σ ${sigma}: ${left} and ${right}`);
       }
     }
+  });
+
+for (const [name, [recipe, facts, labels]] of Object.entries(cases))
+  test(`in float16 D and its products are those of float32 but for roundings: ${name}`, async () => {
+    const [full, half] = [await atRandom(recipe, facts), await atRandom(recipe, facts, "float16")];
+    const size = 2 * facts.shape.reduce((n: number, s) => n * s, 1);
+    const [x, v] = [normals(1, "x", 0, size), normals(1, "v", 0, size)];
+    const [a, b] = await Promise.all([full, half].map((one) => one.denoiseAndProduct(labels)(x, 0.5, v)));
+    const plain = await half.denoise(labels)(x, 0.5);
+    const distance = (p: Float64Array, q: Float64Array) => Math.hypot(...p.map((value, i) => value - q[i]));
+    for (const key of ["denoised", "product"] as const) {
+      const error = distance(b[key], a[key]) / Math.hypot(...a[key]);
+      assert.ok(error < 30 * 2 ** -11, `${key}: ${error}`);
+      assert.ok(error > 2 ** -24, `${key}: ${error} is float32's own`);
+    }
+    assert.ok(distance(plain, a.denoised) < 30 * 2 ** -11 * Math.hypot(...a.denoised));
   });
 
 test("what does not fit is refused", async () => {
