@@ -29,13 +29,10 @@ export interface Held {
 
 export class Layouts {
   readonly emit: Emit;
-  /** Whether the graph takes gradients of normalised images. */
-  readonly differentiated: boolean;
   readonly #held = new Map<Expr, Held>();
 
-  constructor(emit: Emit, differentiated: boolean) {
+  constructor(emit: Emit) {
     this.emit = emit;
-    this.differentiated = differentiated;
   }
 
   /** Whether a value of this shape has a blocked layout. */

@@ -55,10 +55,10 @@ function scaled(layouts: Layouts, { terms, shift }: Sum, by: string): Sum {
 const parts = (layouts: Layouts, x: Expr): Sum =>
   layouts.isPending(x) ? layouts.sum(x) : { terms: [{ base: layouts.blocked(x) }] };
 
-/** The value as one scaled image, with a shift that may be refused. */
-function single(layouts: Layouts, x: Expr, shifted: boolean): Term & { readonly shift?: string } {
+/** The value as one scaled and shifted image. */
+function single(layouts: Layouts, x: Expr): Term & { readonly shift?: string } {
   const { terms, shift } = layouts.sum(x);
-  if (terms.length > 1 || (shift !== undefined && !shifted)) return { base: layouts.blocked(x) };
+  if (terms.length > 1) return { base: layouts.blocked(x) };
   return { ...terms[0], ...(shift !== undefined && { shift }) };
 }
 
@@ -93,21 +93,22 @@ function scaling(layouts: Layouts, y: Expr, [a, b]: readonly Expr[], divides: bo
   return { sum: scaled(layouts, layouts.sum(a), by) };
 }
 
-/** The sum over the positions of every channel of every example, [B·C]. */
-function rowSums(layouts: Layouts, x: Expr): string {
-  const { emit } = layouts;
-  const [b, c, h, w] = x.shape;
-  const { base, scale, shift } = single(layouts, x, true);
-  const [sum] = emit.once(`row sums ${base}`, () => {
-    const means = layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]);
-    return [emit.node("Mul", [layouts.view(means, [b * c]), emit.floats([h * w], [])])];
-  });
-  const shifts = shift === undefined ? undefined : emit.node("Mul", [shift, emit.floats([h * w], [])]);
-  return total(layouts, product(layouts, scale, sum), shifts)!;
+/** The mean over the positions of every channel of every example of a computed image, [B·C]. */
+function imageMeans(layouts: Layouts, image: string, [b, c, h, w]: Shape): string {
+  return layouts.emit.once(`row means ${image}`, () => [
+    layouts.view(layouts.node("GlobalAveragePool", [layouts.view(image, [1, b * c, h, w])]), [b * c]),
+  ])[0];
 }
 
-/** Σ a · b over the positions of every channel of every example, [B·C]: a depthwise convolution of a with filters b. */
-function rowDots(layouts: Layouts, a: string, b: string, [batch, c, h, w]: Shape): string {
+function imageSums(layouts: Layouts, image: string, shape: Shape): string {
+  const { emit } = layouts;
+  return emit.once(`row sums ${image}`, () => [
+    emit.node("Mul", [imageMeans(layouts, image, shape), emit.floats([shape[2] * shape[3]], [])]),
+  ])[0];
+}
+
+/** Σ a · b over the positions of every channel of computed images, [B·C]: a depthwise convolution of a with filters b. */
+function imageDots(layouts: Layouts, a: string, b: string, [batch, c, h, w]: Shape): string {
   const rows = batch * c;
   const key = `row dots ${[a, b].sort().join()}`;
   return layouts.emit.once(key, () => {
@@ -117,21 +118,39 @@ function rowDots(layouts: Layouts, a: string, b: string, [batch, c, h, w]: Shape
   })[0];
 }
 
+/** The sum over the positions of every channel of every example, [B·C]. */
+function rowSums(layouts: Layouts, x: Expr): string {
+  const { emit } = layouts;
+  const { base, scale, shift } = single(layouts, x);
+  const shifts = shift && emit.node("Mul", [shift, emit.floats([x.shape[2] * x.shape[3]], [])]);
+  return total(layouts, product(layouts, scale, imageSums(layouts, base, x.shape)), shifts)!;
+}
+
+/** Σ x · y over the positions of every channel of every example, [B·C]; with shifts, Σ (a + s) (b + t) = Σ a b + s Σ (b + t) + t Σ a. */
+function rowDots(layouts: Layouts, x: Expr, y: Expr): string {
+  const [a, b] = [single(layouts, x), single(layouts, y)];
+  const times = (p: string | undefined, sums: () => string) => p && layouts.emit.node("Mul", [p, sums()]);
+  const dots = product(layouts, product(layouts, a.scale, b.scale), imageDots(layouts, a.base, b.base, x.shape));
+  const first = times(a.shift, () => rowSums(layouts, y));
+  const second = times(b.shift, () => product(layouts, a.scale, imageSums(layouts, a.base, x.shape))!);
+  return total(layouts, total(layouts, dots, first), second)!;
+}
+
 /** How far squares may exceed the variance for their difference to be it: at most a part in 10⁵ is lost. */
 const mostSquares = 32;
 
 /**
  * The image that is normalised, and as vectors [B·C] what is still to be added to centre it and 1/std of each channel's
- * group. Means of groups are products with a matrix of ones on the groups' diagonal blocks. The variance is that of the
- * centred image. Where no gradient needs that image, it is not written: then the variance is that of each channel, E[x²] −
- * E[x]², plus that of the channels' means, unless channels vary so little about their means that this loses digits.
+ * group. Means of groups are products with a matrix of ones on the groups' diagonal blocks. The variance is that of each
+ * channel, E[x²] − E[x]², plus that of the channels' means: the image is read twice and never written. Where channels vary
+ * so little about their means that this loses digits, it is the variance of the centred image.
  */
 function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["groupNormalize"]) {
   const { emit } = layouts;
   const [b, c, h, w] = x.shape;
-  const found = single(layouts, x, true);
+  const found = single(layouts, x);
   const { base, shift }: Omit<Sum, "terms"> & Term = found.scale === undefined ? found : { base: layouts.blocked(x) };
-  const [image, inverse, added] = emit.once(`group statistics ${base} ${shift} ${groups} ${eps}`, () => {
+  const [inverse, added] = emit.once(`group statistics ${base} ${shift} ${groups} ${eps}`, () => {
     const blocks = (value: number) =>
       emit.once(`blocks ${c} ${groups} ${value}`, () => {
         const matrix = new Float32Array(c * c);
@@ -143,22 +162,13 @@ function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["gr
     const channels = (rows: string) => layouts.view(rows, [b, c]);
     const rows = (channels: string) => layouts.view(channels, [b * c]);
     const square = (value: string) => emit.node("Mul", [value, value]);
-    const ofSums = blocks(groups / (c * h * w));
     const plusEps = emit.floats([eps], [1]);
 
-    const ownMeans = rows(layouts.node("GlobalAveragePool", [layouts.view(base, [1, b * c, h, w])]));
+    const ownMeans = imageMeans(layouts, base, x.shape);
     const means = total(layouts, ownMeans, shift)!;
     const minusMean = rows(emit.node("MatMul", [channels(means), blocks(-groups / c)]));
     const added = total(layouts, minusMean, shift)!;
-    const centred = () => layouts.depthwise(base, x.shape, { shift: added });
-    const varianceOf = (image: string) =>
-      emit.node("Gemm", [channels(rowDots(layouts, image, image, x.shape)), ofSums, plusEps]);
-    const inverseOf = (variance: string) => rows(emit.node("Reciprocal", [emit.node("Sqrt", [variance])]));
-    if (layouts.differentiated) {
-      const image = centred();
-      return [image, inverseOf(varianceOf(image))];
-    }
-    const squares = emit.node("Mul", [rowDots(layouts, base, base, x.shape), emit.floats([1 / (h * w)], [])]);
+    const squares = emit.node("Mul", [imageDots(layouts, base, base, x.shape), emit.floats([1 / (h * w)], [])]);
     const within = emit.node("Sub", [squares, square(ownMeans)]);
     const around = emit.node("Add", [within, square(emit.node("Add", [means, minusMean]))]);
     const variance = emit.node("Gemm", [channels(around), blocks(groups / c), plusEps]);
@@ -166,10 +176,15 @@ function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["gr
       keepdims: 0,
     });
     const isExact = emit.node("LessOrEqual", [excess, emit.floats([mostSquares], [])]);
-    const sure = emit.choice(isExact, [b, c], { holds: () => variance, fails: () => varianceOf(centred()) });
-    return [base, inverseOf(sure), added];
+    const ofSums = blocks(groups / (c * h * w));
+    const ofCentred = () => {
+      const centred = layouts.depthwise(base, x.shape, { shift: added });
+      return emit.node("Gemm", [channels(imageDots(layouts, centred, centred, x.shape)), ofSums, plusEps]);
+    };
+    const sure = emit.choice(isExact, [b, c], { holds: () => variance, fails: ofCentred });
+    return [rows(emit.node("Reciprocal", [emit.node("Sqrt", [sure])])), added];
   });
-  return { image, inverse, added };
+  return { image: base, inverse, added };
 }
 
 const onBlocks = ({ emit }: Layouts, sizes: readonly number[]) => sizes.every((size) => size % emit.block === 0);
@@ -203,7 +218,7 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
   siluSlope: (layouts, slope, _, [x]) => {
     if (!suits(layouts, [x])) return undefined;
     const minus = filledRows(layouts, slope.shape, -1);
-    const { base, scale, shift } = single(layouts, x, true);
+    const { base, scale, shift } = single(layouts, x);
     const s = layouts.depthwise(base, slope.shape, {
       scale: product(layouts, scale, minus)!,
       ...(shift !== undefined && { shift: layouts.emit.node("Neg", [shift]) }),
@@ -225,12 +240,8 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
     const sum = scaled(layouts, layouts.sum(x), rowVector(layouts, scale, y.shape));
     return { sum: { terms: sum.terms, shift: total(layouts, sum.shift, rowVector(layouts, shift, y.shape))! } };
   },
-  rowDot: (layouts, y, { axis }, [a, b]) => {
-    if (axis !== 2 || !suits(layouts, [a, b])) return undefined;
-    const [first, second] = [single(layouts, a, false), single(layouts, b, false)];
-    const dots = rowDots(layouts, first.base, second.base, a.shape);
-    return { plain: layouts.view(product(layouts, product(layouts, first.scale, second.scale), dots)!, y.shape) };
-  },
+  rowDot: (layouts, y, { axis }, [a, b]) =>
+    axis === 2 && suits(layouts, [a, b]) ? { plain: layouts.view(rowDots(layouts, a, b), y.shape) } : undefined,
   reduceSum: (layouts, y, { axes }, [x]) => {
     const overBatch = axes.join() === "0,2,3";
     if ((!overBatch && axes.join() !== "2,3") || !suits(layouts, [x])) return undefined;
@@ -243,8 +254,7 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
   groupNormalize: (layouts, _, attrs, [x]) => {
     if (!suits(layouts, [x])) return undefined;
     const { image, inverse, added } = groupStatistics(layouts, x, attrs);
-    const shift = added !== undefined && layouts.emit.node("Mul", [inverse, added]);
-    return { sum: { terms: [{ base: image, scale: inverse }], ...(shift && { shift }) } };
+    return { sum: { terms: [{ base: image, scale: inverse }], shift: layouts.emit.node("Mul", [inverse, added]) } };
   },
   groupInverseStd: (layouts, y, attrs, [x]) =>
     suits(layouts, [x]) ? { plain: layouts.view(groupStatistics(layouts, x, attrs).inverse, y.shape) } : undefined,

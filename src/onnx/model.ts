@@ -29,10 +29,7 @@ export function toOnnx(
   const order = schedule(roots);
   // The blocked layout is float32's alone.
   const emit = new Emit(order.some(({ dtype }) => dtype === "float16") ? 0 : block);
-  const layouts = new Layouts(
-    emit,
-    order.some(({ op }) => op === "groupInverseStd"),
-  );
+  const layouts = new Layouts(emit);
   const fused = fuseSums(layouts, order, roots);
   const absorbed = new Set<Expr>([...fused.values()].flatMap(({ absorbs }) => absorbs));
   const taken = new Set<string>(names);

@@ -83,7 +83,7 @@ export async function compileTensors(
   const inPlace =
     Object.values(outputs).every(({ dtype }) => dtype === "float32") && (await stopsBeforeCopies(options.device));
   const model = toOnnx(outputs, { block, ...(inPlace && { emptySequence }) });
-  const session = await createSession(model, options, held);
+  const session = await createSession(model, block > 0, options, held);
   const ports = Object.entries(outputs).map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
   // Inputs that simplification found unused are accepted and not passed on.
   const used = new Set(session.inputNames);
@@ -117,6 +117,7 @@ export async function compileTensors(
 
 async function createSession(
   model: Uint8Array,
+  isBlocked: boolean,
   { threads = 0, device = "cpu", profile, arena = true }: CompileOptions,
   held: readonly string[],
 ) {
@@ -125,7 +126,8 @@ async function createSession(
       executionProviders: [device],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      graphOptimizationLevel: "all",
+      // Where convolutions are laid out here, ONNX Runtime's own passes find nothing to do, and take most of the time.
+      graphOptimizationLevel: isBlocked ? "disabled" : "all",
       enableCpuMemArena: arena,
       // A plan of all memory at once is laid beside what the first run has used, and so takes twice as much.
       enableMemPattern: false,
