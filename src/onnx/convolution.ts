@@ -1,6 +1,7 @@
 /** A convolution and its two gradients as ONNX nodes, in the plain layout. */
 import { type ConvAttrs, type Expr, sizeOf } from "../graph/index.ts";
 import type { Emit } from "./emit.ts";
+import { stackedProduct } from "./product.ts";
 
 export type InputGradAttrs = ConvAttrs & { readonly size: readonly [number, number] };
 export type FilterGradAttrs = ConvAttrs & { readonly kernel: readonly [number, number] };
@@ -71,7 +72,8 @@ export function lowerFilterGrad(
 ): string {
   const { stride, pads, groups, kernel } = attrs;
   const pointwise = sizeOf(kernel) === 1 && stride === 1 && groups === 1 && pads.every((n) => n === 0);
-  if (pointwise) return pointwiseFilterGrad(emit, xs, dw, inputs);
+  // A product for each image pays where it reads images as they lie.
+  if (pointwise && emit.transposing) return pointwiseFilterGrad(emit, xs, dw, inputs);
   return columnsFilterGrad(emit, xs, attrs, dw, inputs);
 }
 
@@ -80,7 +82,7 @@ function pointwiseFilterGrad(emit: Emit, [x, dy]: readonly string[], dw: Expr, i
   const [{ shape: image }, { shape: out }] = inputs;
   const rows = (value: string, [b, c, h, w]: readonly number[]) =>
     emit.node("Reshape", [value, emit.ints([b, c, h * w])]);
-  const products = emit.node("FusedMatMul", [rows(dy, out), rows(x, image)], { transB: 1 }, "com.microsoft");
+  const products = stackedProduct(emit, [rows(dy, out), rows(x, image)], [3, 3], [false, true]);
   const total = emit.node("ReduceSum", [products, emit.ints([0])], { keepdims: 0 });
   return emit.node("Reshape", [total, emit.ints(dw.shape)]);
 }
@@ -125,7 +127,7 @@ function columnsFilterGrad(
   const product =
     groups === 1
       ? emit.node("Gemm", [dyRows, columns], { transB: 1 })
-      : emit.node("FusedMatMul", [dyRows, columns], { transB: 1 }, "com.microsoft");
+      : stackedProduct(emit, [dyRows, columns], [3, 3], [false, true]);
   const tapsApart = emit.node("Reshape", [product, emit.ints([k, taps, perGroup])]);
   const channelsApart = taps === 1 ? tapsApart : emit.node("Transpose", [tapsApart], { perm: [0, 2, 1] });
   return emit.node("Reshape", [channelsApart, emit.ints(dw.shape)]);

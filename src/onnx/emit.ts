@@ -32,6 +32,8 @@ export interface Waited {
 export class Emit {
   /** Channels in a block of the processor's blocked layout; 0 where there is none. */
   readonly block: number;
+  /** Whether the provider has products of transposed matrices (FusedMatMul). */
+  readonly transposing: boolean;
   #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
   readonly #inputs: ValueInfo<TensorType>[] = [];
@@ -42,8 +44,9 @@ export class Emit {
   #shared = new Map<string, readonly string[]>();
   #named = 0;
 
-  constructor(block = 0) {
+  constructor(block = 0, transposing = true) {
     this.block = block;
+    this.transposing = transposing;
   }
 
   /** Appends a node with one output and returns the output's name. */

@@ -2,6 +2,7 @@
 import { type Expr, type FloatType, isFloat, type OpAttrs, type OpName, type Shape, sizeOf } from "../graph/index.ts";
 import { lowerConv, lowerFilterGrad, lowerInputGrad } from "./convolution.ts";
 import type { Emit } from "./emit.ts";
+import { stackedProduct } from "./product.ts";
 import { elementTypes } from "./proto.ts";
 
 /** Emits a node given the names of its inputs; returns the name of its value. */
@@ -100,8 +101,7 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
   matmul: (emit, xs, { transA, transB }, _, [a, b]) => {
     const [ta, tb] = [Number(transA), Number(transB)];
     if (a.shape.length === 2 && b.shape.length === 2) return emit.node("Gemm", xs, { transA: ta, transB: tb });
-    if (!transA && !transB) return emit.node("MatMul", xs);
-    return emit.node("FusedMatMul", xs, { transA: ta, transB: tb }, "com.microsoft");
+    return stackedProduct(emit, [xs[0], xs[1]], [a.shape.length, b.shape.length], [transA, transB]);
   },
   conv2d: lowerConv,
   conv2dInputGrad: lowerInputGrad,
@@ -132,12 +132,13 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
     });
     return emit.node("Reshape", [normalized, emit.ints(y.shape)]);
   },
-  // A product of matrices with one row and one column each: reads both operands once and writes next to nothing.
-  rowDot: (emit, [a, b], _, y, [{ shape }]) => {
+  // A product of matrices with one row and one column each reads both operands once and writes next to nothing.
+  rowDot: (emit, [a, b], { axis }, y, [{ shape }]) => {
+    if (!emit.transposing)
+      return reduction("ReduceSum")(emit, [emit.node("Mul", [a, b])], { axes: shape.map((_, i) => i).slice(axis) });
     const rows = sizeOf(y.shape);
     const flat = (x: string) => emit.node("Reshape", [x, emit.ints([rows, 1, sizeOf(shape) / rows])]);
-    const dot = emit.node("FusedMatMul", [flat(a), flat(b)], { transB: 1 }, "com.microsoft");
-    return emit.node("Reshape", [dot, emit.ints(y.shape)]);
+    return emit.node("Reshape", [stackedProduct(emit, [flat(a), flat(b)], [3, 3], [false, true]), emit.ints(y.shape)]);
   },
   groupNormalize: (emit, [x], attrs, y) =>
     emit.node("Reshape", [groupNorm(emit, x, attrs, y.shape)[0], emit.ints(y.shape)]),

@@ -12,6 +12,8 @@ export interface ModelOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Channels in a block of the processor's blocked layout; 0, the default, keeps to standard layouts everywhere. */
   readonly block?: number;
+  /** Whether the provider has products of stacks of transposed matrices; it does by default. */
+  readonly transposing?: boolean;
   /** The name of an output that comes before the others: a sequence of no arrays. None if left out. */
   readonly emptySequence?: string;
 }
@@ -22,13 +24,13 @@ export interface ModelOptions {
  */
 export function toOnnx(
   outputs: Readonly<Record<string, Expr>>,
-  { metadata = {}, block = 0, emptySequence }: ModelOptions = {},
+  { metadata = {}, block = 0, transposing = true, emptySequence }: ModelOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const names = Object.keys(outputs);
   const roots = simplify(Object.values(outputs));
   const order = schedule(roots);
   // The blocked layout is float32's alone.
-  const emit = new Emit(order.some(({ dtype }) => dtype === "float16") ? 0 : block);
+  const emit = new Emit(order.some(({ dtype }) => dtype === "float16") ? 0 : block, transposing);
   const layouts = new Layouts(emit);
   const fused = fuseSums(layouts, order, roots);
   const absorbed = new Set<Expr>([...fused.values()].flatMap(({ absorbs }) => absorbs));

@@ -26,6 +26,9 @@ const remedies: Readonly<Record<Device, string>> = {
  */
 export const holdsTensors: Readonly<Record<Device, boolean>> = { cpu: false, webgpu: true, cuda: false };
 
+/** Whether a device has products of stacks of transposed matrices; ONNX Runtime's WebGPU provider leaves them to the processor. */
+export const transposing: Readonly<Record<Device, boolean>> = { cpu: true, webgpu: false, cuda: true };
+
 /** Whether ONNX Runtime writes results into memory that it is given. In browsers it leaves such memory as it was. */
 export const writesInto: boolean = env.versions.web === undefined;
 

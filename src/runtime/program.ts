@@ -4,7 +4,7 @@ import { GraphError, SessionError } from "../errors/index.ts";
 import { type DType, type Expr, type OpAttrs, type Shape, showShape, sizeOf, topological } from "../graph/index.ts";
 import { toOnnx } from "../onnx/index.ts";
 import { blockSize } from "./block-size.ts";
-import { type Device, unavailable, writesInto } from "./device.ts";
+import { type Device, transposing, unavailable, writesInto } from "./device.ts";
 import { emptySequence, refusesSequence, stopsBeforeCopies } from "./without-copies.ts";
 
 export interface CompileOptions {
@@ -82,7 +82,11 @@ export async function compileTensors(
   const block = await blockSize(options.device);
   const inPlace =
     Object.values(outputs).every(({ dtype }) => dtype === "float32") && (await stopsBeforeCopies(options.device));
-  const model = toOnnx(outputs, { block, ...(inPlace && { emptySequence }) });
+  const model = toOnnx(outputs, {
+    block,
+    transposing: transposing[options.device ?? "cpu"],
+    ...(inPlace && { emptySequence }),
+  });
   const session = await createSession(model, block > 0, options, held);
   const ports = Object.entries(outputs).map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
   // Inputs that simplification found unused are accepted and not passed on.
