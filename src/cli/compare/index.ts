@@ -42,7 +42,9 @@ export const compare = command({
     writeTo(out, page({ runs, differ, same, tests }));
 
     const width = Math.max(5, ...differ.map(({ path }) => path.length));
-    terminal.print(`${differ.length} fields of the recipes differ, ${same} are equal.`);
+    terminal.print(
+      `${differ.length === 1 ? "1 field of the recipes differs" : `${differ.length} fields of the recipes differ`}, ${same} are equal.`,
+    );
     for (const { path, values } of differ)
       terminal.print(`  ${path.padEnd(width)}  ${values.map((value) => value ?? "–").join("  |  ")}`);
     for (const { name, evaluations, lineage, parameters, images, stats, drawing } of runs) {

@@ -7,7 +7,7 @@ import { secondsOf } from "../explain.ts";
 import { amount, duration, flops } from "../terminal.ts";
 import type { Difference } from "./differences.ts";
 import { type Bar, escaped, intervals, lines } from "./plot.ts";
-import { describeTest, type PairTest } from "./tests.ts";
+import { describeTest, digitsOf, type PairTest } from "./tests.ts";
 
 /** A run, as far as the page shows it. */
 export interface ComparedRun {
@@ -104,7 +104,7 @@ function recipes(runs: readonly ComparedRun[], differ: readonly Difference[], sa
   return section(
     "What differs in the recipes",
     table(["field", ...runs.map(({ name }, i) => key(i) + escaped(name))], rows),
-    `${differ.length} field${differ.length === 1 ? "" : "s"} differ, ${same} are equal. Losses compare only where objective, prediction and data are the same.`,
+    `${differ.length === 1 ? "1 field differs" : `${differ.length} fields differ`}, ${same} are equal. Losses compare only where objective, prediction and data are the same.`,
   );
 }
 
@@ -160,6 +160,8 @@ interface Judged {
 
 /** Evaluations of a run in the table; a long sweep has its own. */
 const mostJudged = 8;
+/** Columns of samples, and of metrics with their intervals beside them, that fit the page. */
+const [mostAcross, mostMetrics] = [6, 7];
 
 function metrics(runs: readonly ComparedRun[]): string {
   const all = runs.flatMap(({ evaluations }, run) =>
@@ -171,21 +173,29 @@ function metrics(runs: readonly ComparedRun[]): string {
     return section("Metrics", "<p>None of the runs has been evaluated: <code>npx ornstein eval RUN</code> does.</p>");
   const names = [...new Set(all.flatMap(({ evaluation }) => evaluation.measurements.map(({ name }) => name)))];
   const of = ({ evaluation }: Judged, name: string) => evaluation.measurements.find((one) => one.name === name);
-  const rows = all.map((judged) => {
-    const { run, evaluation } = judged;
-    return [
-      `${key(run)}${escaped(runs[run].name)}<small>${escaped(describeSubject(evaluation.subject))}; ${evaluation.protocol.seeds.length} × ${evaluation.protocol.n}</small>`,
-      ...names.map((name) => {
-        const found = of(judged, name);
-        return found ? withInterval(found) : '<span class="none">–</span>';
-      }),
-    ];
-  });
+  const samples = all.map(
+    ({ run, evaluation: { subject, protocol } }) =>
+      `${key(run)}${escaped(runs[run].name)}<small>${escaped(describeSubject(subject))}; ${protocol.seeds.length} × ${protocol.n}</small>`,
+  );
   const better = names.map((name) => all.map((one) => of(one, name)).find((found) => found)?.better);
-  const head = [
-    "samples",
-    ...names.map((name, i) => `${escaped(name)} <small>${better[i] === "lower" ? "↓" : "↑"}</small>`),
-  ];
+  const metric = names.map((name, i) => `${escaped(name)} <small>${better[i] === "lower" ? "↓" : "↑"}</small>`);
+  const cell = (judged: Judged, name: string) => {
+    const found = of(judged, name);
+    return found ? withInterval(found) : '<span class="none">–</span>';
+  };
+  // Few samples go across, so that the table fits the page.
+  const judgements =
+    all.length < names.length && all.length <= mostAcross
+      ? table(
+          ["metric", ...samples],
+          names.map((name, i) => [metric[i], ...all.map((judged) => cell(judged, name))]),
+          "numbers across",
+        )
+      : table(
+          ["samples", ...metric],
+          all.map((judged, i) => [samples[i], ...names.map((name) => cell(judged, name))]),
+          names.length > mostMetrics ? "numbers stacked" : "numbers",
+        );
   const figures = names.map((name, i) => {
     const found = all.filter(isLast(all)).flatMap((judged) => {
       const one = of(judged, name);
@@ -214,7 +224,7 @@ function metrics(runs: readonly ComparedRun[]): string {
       : `<p class="warning">Not all of these numbers may be put side by side: ${escaped(warnings.join("; "))}.</p>`;
   return section(
     "Metrics",
-    `${warning}${table(head, rows, "numbers")}${leftOut(runs)}${overTraining(runs, names)}${legend(runs)}<div class="plots small">${figures.join("")}</div>`,
+    `${warning}${judgements}${leftOut(runs)}${overTraining(runs, names)}${legend(runs)}<div class="plots small">${figures.join("")}</div>`,
     "Mean and half of the 95 % interval over seeds. Arrows say which way is better.",
   );
 }
@@ -270,7 +280,7 @@ const meanOf = ({ over, values }: Measurement) => over?.mean ?? values[0];
 function withInterval(found: Measurement): string {
   if (!found.over) return short(found.values[0]);
   const half = found.over.high - found.over.mean;
-  const digits = half > 0 ? Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(half)))) : 4;
+  const digits = digitsOf(half, found.over.mean);
   return `${found.over.mean.toFixed(digits)} <span class="half">± ${half.toFixed(digits)}</span>`;
 }
 
@@ -333,9 +343,11 @@ th,td{text-align:left;padding:8px 18px 8px 0;border-bottom:1px solid var(--line)
 thead th{color:var(--soft);font-size:13px;white-space:nowrap}
 tbody th{min-width:150px}
 .numbers td,.numbers thead th:not(:first-child){text-align:right;padding-right:0;padding-left:12px;font-variant-numeric:tabular-nums;white-space:nowrap}
-th small{display:block;color:var(--soft)} thead th small{display:inline}
+th small{display:block;color:var(--soft)} thead th small,.across tbody th small{display:inline}
+.across thead th:not(:first-child){white-space:normal;vertical-align:bottom;color:var(--ink);min-width:120px} .across thead th small{display:block}
+.across tbody th{white-space:nowrap;min-width:0}
 code{font:13px/1.4 ui-monospace,SFMono-Regular,Menlo,monospace}
-.none,.half,small{color:var(--soft)}
+.none,.half,small{color:var(--soft)} .stacked .half{display:block}
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(480px,100%),1fr));gap:22px;margin-top:14px}
 .plots.small{grid-template-columns:repeat(auto-fill,minmax(290px,1fr))}
 figure{margin:0}

@@ -95,7 +95,7 @@ const f = (value: number) => value.toFixed(1);
 function ends(values: readonly number[]): [number, number] {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  const room = high > low ? 0.04 * (high - low) : Math.max(1e-9, 0.05 * Math.abs(high));
+  const room = high > low ? 0.04 * (high - low) : 0.05 * Math.abs(high) || 1;
   return [low - room, high + room];
 }
 

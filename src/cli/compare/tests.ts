@@ -39,7 +39,11 @@ export function describeTest({ mean, low, high, p, paired, better }: PairTest): 
   const half = (high - low) / 2;
   const sure = low > 0 || high < 0;
   const verdict = sure ? (mean < 0 === (better === "lower") ? "better" : "worse") : "no difference shown";
-  const digits = half > 0 ? Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(half)))) : 4;
+  const digits = digitsOf(half, mean);
   const chance = p < 0.001 ? "p < 0.001" : `p = ${Number(p.toPrecision(2))}`;
   return `${mean > 0 ? "+" : mean < 0 ? "−" : ""}${Math.abs(mean).toFixed(digits)} ± ${half.toFixed(digits)}, ${chance}${paired ? ", paired" : ""}: ${verdict}`;
 }
+
+/** Digits after the point, two of half an interval. */
+export const digitsOf = (half: number, mean: number): number =>
+  half > 0 ? Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(half)))) : mean === 0 ? 0 : 4;
