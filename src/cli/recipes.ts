@@ -17,6 +17,7 @@ import {
   resolveRecipe,
   resolveThreshold,
   setField,
+  withoutLabels,
 } from "../recipe/index.ts";
 import { dataFingerprint, fitMicroBatch, probe, type RunDescription, RunFolder } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
@@ -89,10 +90,13 @@ export function askedRecipe(name: string, flags: AskedFlags): { readonly recipe:
 
 /** Reads a recipe, sets what the flags say, loads its data and resolves what depends on them. */
 export async function prepare(name: string, flags: AskedFlags, terminal: Terminal): Promise<Prepared> {
-  const { recipe, seconds } = askedRecipe(name, flags);
+  const { recipe: asked, seconds } = askedRecipe(name, flags);
   const allowed = allowedMemory(flags);
-  if (allowed !== undefined) checkPrecision(recipe.training.precision, flags.device ?? "cpu");
-  const dataset = await loadData(recipe, terminal);
+  if (allowed !== undefined) checkPrecision(asked.training.precision, flags.device ?? "cpu");
+  const dataset = await loadData(asked, terminal);
+  const recipe = isFor(dataset, asked, name, flags) ? asked : withoutLabels(asked);
+  if (recipe !== asked)
+    terminal.say(`${dataset.name} has no labels: training without them, as with --set model.conditional=false.`);
   const resolved = await resolveThreshold(resolveRecipe(recipe, dataset), dataset);
   const facts = factsOf(dataset);
   if (allowed === undefined) return { recipe: resolved, dataset, facts, seconds };
@@ -103,6 +107,14 @@ export async function prepare(name: string, flags: AskedFlags, terminal: Termina
   terminal.say(`Micro-batches of ${microBatch}: ${bytes(taken)} of memory.`);
   return { recipe: defineRecipe(setField(resolved, `training.microBatch=${microBatch}`)), dataset, facts, seconds };
 }
+
+/** Whether a preset is right for the data as far as labels go. Who writes a recipe, or the field itself, means it. */
+const isFor = ({ label }: Dataset, { model, task }: Recipe, name: string, { set }: AskedFlags): boolean =>
+  label !== undefined ||
+  !model.conditional ||
+  task === "classify" ||
+  isFile(name) ||
+  set.some((assignment) => assignment.startsWith("model.conditional"));
 
 /** Bytes of the arrays that this process holds: those of its data. */
 export const dataBytes = (): number => process.memoryUsage().arrayBuffers;

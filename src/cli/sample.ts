@@ -151,11 +151,12 @@ async function drawSweep(folder: RunFolder, text: string, flags: SampleFlags, te
     const rows = await withGuides(flags, (guides) =>
       sweep(model, settings, { count, seed, ...label, ...guides }, terminal),
     );
-    const width = Math.max(...rows.map(({ name }) => name.length));
-    terminal.print(`${"setting".padEnd(Math.max(width, 7))}     NFE  seconds`);
+    const title = Object.keys(rows[0].values).join(" ");
+    const width = Math.max(title.length, ...rows.map(({ name }) => name.length));
+    terminal.print(`${title.padEnd(width)}     NFE  seconds`);
     for (const { name, values, evaluations, seconds } of rows) {
       const numbers = `${String(evaluations).padStart(6)}  ${seconds.toFixed(2).padStart(7)}`;
-      terminal.print(`${name.padEnd(Math.max(width, 7))}  ${numbers}`);
+      terminal.print(`${name.padEnd(width)}  ${numbers}`);
       terminal.record({ ...values, evaluations, seconds });
     }
     const samples = Float64Array.from(rows.flatMap((row) => Array.from(row.samples)));

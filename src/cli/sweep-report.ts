@@ -23,7 +23,7 @@ export function sweepTable(rows: readonly JudgedSetting[]): string[] {
       over ? `${short(over.mean)} ± ${Number((over.high - over.mean).toPrecision(2))}` : short(values[0]),
     ),
   ]);
-  const all = [["setting", "NFE", ...names], ...cells];
+  const all = [[Object.keys(rows[0].setting.values).join(" "), "NFE", ...names], ...cells];
   const widths = all[0].map((_, i) => Math.max(...all.map((row) => row[i].length)));
   return all.map((row) =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "),

@@ -111,11 +111,10 @@ async function trained(folder: RunFolder, dataset: Dataset, terminal: Terminal, 
   const { threads = 0, device = "cpu" } = options;
   const classifies = recipe.task === "classify";
   if (classifies && why !== "signal") await reportAccuracy(folder, terminal, { threads, device });
-  if (why !== "complete") return;
+  if (why === "signal") return;
   const next = classifies ? toPaste("sample", "RUN", "--classifier", folder.path) : toPaste("sample", folder.path);
-  terminal.say(
-    `Done in ${duration((performance.now() - started) / 1000)}: ${amount(images)} images. Draw with: ${next}`,
-  );
+  const took = `Done in ${duration((performance.now() - started) / 1000)}: ${amount(images)} images. `;
+  terminal.say(`${why === "complete" ? took : ""}Draw with: ${next}`);
 }
 
 function printRecipe(recipe: Recipe, terminal: Terminal): void {
@@ -224,10 +223,11 @@ async function show(
     } else if (event.type === "samples") terminal.say(`Samples at ${amount(event.images)} images: ${event.path}`);
     else if (event.type === "done") {
       const { why, step, images } = event;
-      if (why !== "complete" && part === undefined)
-        terminal.say(
-          `${why === "time" ? "Time is up" : "Stopped"} at step ${step}, which is saved; continue with: ${toPaste("train", "--resume", "--out", folder.path)}`,
-        );
+      if (why !== "complete" && part === undefined) {
+        const ending = why === "time" ? "Time is up" : "Stopped";
+        const more = toPaste("train", "--resume", "--out", folder.path);
+        terminal.say(`${ending} at step ${step}, which is saved; continue with: ${more}`);
+      }
       return { why, images, imagesPerSecond };
     }
   }

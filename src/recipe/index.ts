@@ -128,3 +128,4 @@ export {
 export { resolveThreshold } from "./threshold.ts";
 export { evenBatch, type TrainedModel, trainedModel } from "./trained.ts";
 export { type Levels, trainedLevels, usualLevels } from "./trained-levels.ts";
+export { withoutLabels } from "./without-labels.ts";

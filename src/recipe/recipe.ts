@@ -101,7 +101,9 @@ export function modelOf({ task, data, model, objective }: Recipe, { shape, class
   // What a discriminator learns from is labelled with the class and the answer: two labels a class.
   const told = judges ? classes / 2 : classes;
   if (model.conditional && classes === 0)
-    throw new ConfigError("model.conditional: the data has no labels. Set it to false, or give labelled data.");
+    throw new ConfigError(
+      "model.conditional: the data has no labels. Give labelled data, or set it to false (--set model.conditional=false).",
+    );
   if (model.guidance && !(model.conditional && task !== "classify" && model.guidance[0] < model.guidance[1]))
     throw new ConfigError(
       `model.guidance: must be a range of weights, for a denoiser that is told the class; got ${model.guidance.join(" to ")}.`,

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { presetNames } from "../../src/recipe/index.ts";
+import { npyBytes } from "../../src/data/files/index.ts";
+import { presetNames, type Recipe } from "../../src/recipe/index.ts";
 import { inProcess, tinyRun } from "./command-line.ts";
 
 test("explain works on every preset", async () => {
@@ -13,6 +14,28 @@ test("explain works on every preset", async () => {
     assert.match(stdout, /objective .*-prediction/);
     assert.match(stdout, /bound {5}(an ELBO|the ELBO|no ELBO)/);
     assert.ok(!/NaN|undefined/.test(stdout), `${name}: ${stdout}`);
+  }
+});
+
+test("a preset that is told the class is made for data without labels, unless that field is set", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "ornstein-unlabelled-"));
+  try {
+    const data = join(folder, "x.npy");
+    const values = Float32Array.from({ length: 8 * 3 * 16 * 16 }, (_, i) => Math.sin(i));
+    writeFileSync(data, npyBytes({ dims: [8, 3, 16, 16], values }));
+    // One of them is drawn with guidance between the two answers.
+    for (const name of ["edm", "first-picture"]) {
+      const { code, stdout, stderr } = await inProcess(["train", name, "--data", data, "--dry-run"]);
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /x\.npy has no labels: training without them, as with --set model\.conditional=false\.\n$/);
+      const { model, training, sampling } = JSON.parse(stdout) as Recipe;
+      assert.deepEqual([model.conditional, training.labelDropout, sampling.guidance], [false, 0, undefined]);
+      const meant = await inProcess(["train", name, "--data", data, "--dry-run", "--set", "model.conditional=true"]);
+      assert.equal(meant.code, 2);
+      assert.match(meant.stderr, /model\.conditional: the data has no labels/);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
 
