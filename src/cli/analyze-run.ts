@@ -83,7 +83,7 @@ export const analyzeRun = command({
             columns: columns + 1,
             title: `${name}: one step to 0 from falling noise, then all steps`,
           });
-          terminal.say(`wrote ${path}`);
+          terminal.say(`Strips: ${path}`);
         }
         runs.push({ name, length, lengths: [...bundle.lengths], levels: bundle.levels, denoising });
       } finally {

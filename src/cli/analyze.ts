@@ -4,9 +4,9 @@ import { linePlot, type PlotOptions } from "../analysis/index.ts";
 import { type Dataset, elements } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { stream } from "../random/index.ts";
-import { writePlot } from "../runs/index.ts";
 import { grouped, type Terminal } from "./command.ts";
 import { writeTo } from "./places.ts";
+import { writePlots } from "./plots.ts";
 
 export const analyzeFlags = {
   ...grouped("What to measure", { seed: { type: "integer", default: 0, min: 0, help: "Of everything drawn" } }),
@@ -31,11 +31,10 @@ export async function writeAnalysis(
 ): Promise<void> {
   const json = join(out, `${name}.json`);
   writeTo(json, `${JSON.stringify({ analysis: name, ...numbers }, null, 2)}\n`);
-  const written = [json];
-  for (const [plot, options] of Object.entries(plots))
-    written.push(...(await writePlot(join(out, plot), linePlot(options))));
+  terminal.say(`Numbers: ${json}`);
+  const drawn = Object.entries(plots).map(([plot, options]) => [plot, linePlot(options)] as const);
+  await writePlots(Object.fromEntries(drawn), (plot) => join(out, plot), terminal);
   terminal.record({ analysis: name, ...numbers });
-  terminal.say(`wrote ${written.join(", ")}`);
 }
 
 /** A random choice of `count` examples of a data set, flat; of those of one class, if asked for. */

@@ -55,7 +55,10 @@ export const dataBuild = command({
   name: "data build",
   summary: "Write a data set into one file that is ready for training, checked by sums.",
   argument,
-  examples: ["data build photos/ --size 64 --out photos.ornstein", "train edm --data photos.ornstein"],
+  examples: [
+    "data build photos/ --size 64 --out photos.ornstein",
+    "train edm --data photos.ornstein --set data.size=64",
+  ],
   flags: {
     out: { type: "string", value: "FILE|DIR", help: "Where to write; a folder gets a file of the data's name" },
     ...sourceFlags,
@@ -75,7 +78,10 @@ export const dataSplit = command({
   name: "data split",
   summary: "Split a data set into train.ornstein and test.ornstein, by what examples hold, class by class.",
   argument,
-  examples: ["data split photos/ --size 64 --test 0.1 --out photos-split", "train edm --data photos-split"],
+  examples: [
+    "data split photos/ --size 64 --test 0.1 --out photos-split",
+    "train edm --data photos-split --set data.size=64",
+  ],
   flags: {
     out: { type: "string", value: "DIR", writes: "folder", help: "Folder for the two files" },
     test: { type: "number", default: 0.1, min: 0, max: 1, help: "Share of each class for testing" },

@@ -34,7 +34,6 @@ import {
   RunFolder,
   type Subject,
   storedAverages,
-  writePlot,
 } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
@@ -44,6 +43,7 @@ import { showing, shown } from "./eta.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
 import { type Chosen, describeFeatures, extractorFor, featureFlags, readFeatures } from "./features.ts";
 import { checkGuides, guideFlags, withGuides } from "./guides.ts";
+import { writePlots } from "./plots.ts";
 import { loadData } from "./recipes.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { loadSource, type SourceFlags, sourceFlags, testSplit } from "./sources.ts";
@@ -200,13 +200,9 @@ async function evaluateRun(
       swept.push({ setting, evaluation });
       judged.push(evaluation);
     }
-    if (flags.curve !== undefined)
-      for (const [name, svg] of Object.entries(curvesOf(judged)))
-        for (const file of await writePlot(`${flags.curve}-${name}`, svg)) terminal.say(`wrote ${file}`);
+    if (flags.curve !== undefined) await writePlots(curvesOf(judged), (name) => `${flags.curve}-${name}`, terminal);
     if (flags.sweep !== undefined) for (const line of sweepTable(swept)) terminal.print(line);
-    if (flags.plot !== undefined)
-      for (const [name, svg] of Object.entries(sweepPlots(swept)))
-        for (const file of await writePlot(`${flags.plot}-${name}`, svg)) terminal.say(`wrote ${file}`);
+    if (flags.plot !== undefined) await writePlots(sweepPlots(swept), (name) => `${flags.plot}-${name}`, terminal);
     terminal.print(`Numbers and how they were made: ${out}`);
   } finally {
     await against.extractor.close();

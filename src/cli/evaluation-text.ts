@@ -5,7 +5,7 @@ import type { Evaluation, RunSubject, Subject } from "../runs/index.ts";
 /** What was judged, in a line. */
 export function describeSubject(subject: Subject): string {
   if (subject.type === "source") return subject.name;
-  const { step, weights, ema, sampling, evaluations, classifier, discriminator, precision } = subject;
+  const { sampling, evaluations, classifier, discriminator, precision } = subject;
   const { sampler, steps, grid, guidance } = sampling;
   const guided =
     guidance === undefined || guidance === 1
@@ -18,8 +18,12 @@ export function describeSubject(subject: Subject): string {
   ].join("");
   const at = grid.type === "karras" ? "" : grid.type === "levels" ? " at chosen levels" : ` of grid ${grid.type}`;
   const calls = evaluations === null ? "" : `, NFE ${evaluations}`;
-  return `step ${step}, ${ema !== undefined ? `ema of length ${ema}` : weights === "ema" ? "ema" : "raw"}: ${sampler}, ${steps} ${steps === 1 ? "step" : "steps"}${at}${guided}${helped}${calls}`;
+  return `${describeParameters(subject)}: ${sampler}, ${steps} ${steps === 1 ? "step" : "steps"}${at}${guided}${helped}${calls}`;
 }
+
+/** Which parameters of a run were judged: "step 3571, ema". */
+export const describeParameters = ({ step, weights, ema }: RunSubject): string =>
+  `step ${step}, ${ema !== undefined ? `ema of length ${ema}` : weights === "ema" ? "ema" : "raw"}`;
 
 const correctionText = ({ weight, second, window, boosting }: NonNullable<RunSubject["discriminator"]>): string =>
   [
@@ -45,7 +49,7 @@ export function describeMeasurement({ values, over, floor, better }: Measurement
 }
 
 /** A mean and half of its interval, to the digits that the interval leaves certain. */
-function interval(mean: number, half: number): string {
+export function interval(mean: number, half: number): string {
   if (!(half > 0)) return `${short(mean)} ± 0`;
   const digits = Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(half))));
   return `${mean.toFixed(digits)} ± ${half.toFixed(digits)}`;

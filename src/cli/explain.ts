@@ -15,13 +15,14 @@ import {
   type Speed,
   studentLevels,
 } from "../recipe/index.ts";
-import { probe, RunFolder, type StatsLine, type TeacherDescription, writePlot } from "../runs/index.ts";
+import { probe, RunFolder, type StatsLine, type TeacherDescription } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
 import { networkSides } from "../training/index.ts";
 import { command, givenOf, grouped, type Terminal } from "./command.ts";
 import { twoColumns } from "./layout.ts";
 import { binLines, learnedState, measureSpreads, spreadFlags, spreadLines, spreadPlot } from "./loss-spread.ts";
 import { comparisonText, objectiveLines, objectivePlots } from "./objective.ts";
+import { writePlots } from "./plots.ts";
 import { program } from "./program.ts";
 import { dataBytes, prepare, readRecipe, recipeFlags } from "./recipes.ts";
 import { amount, bytes, duration, flops } from "./terminal.ts";
@@ -103,9 +104,8 @@ export const explain = command({
       for (const line of binLines(loss.spreads[name])) terminal.print(`  ${line}`);
       plots["loss-spread"] = spreadPlot(loss);
     }
-    if (flags.out !== undefined)
-      for (const [plot, svg] of Object.entries(plots))
-        for (const path of await writePlot(join(flags.out, plot), svg)) terminal.say(`wrote ${path}`);
+    const { out } = flags;
+    if (out !== undefined) await writePlots(plots, (plot) => join(out, plot), terminal);
     const explained = {
       name,
       ...(lineage && { lineage }),

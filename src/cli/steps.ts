@@ -16,7 +16,7 @@ import {
   type TrainedModel,
   usualGrids,
 } from "../recipe/index.ts";
-import { RunFolder, writePlot } from "../runs/index.ts";
+import { RunFolder } from "../runs/index.ts";
 import { type FeatureMap, sigmaSteps } from "../sampling/index.ts";
 import { command, grouped, type Terminal } from "./command.ts";
 import { showing, shown } from "./eta.ts";
@@ -24,6 +24,7 @@ import { type FeatureOptions, featureMapFor } from "./features.ts";
 import { gridFileFormat } from "./grid-file.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
 import { writeTo } from "./places.ts";
+import { writePlots } from "./plots.ts";
 import { toPaste } from "./program.ts";
 import { loadData } from "./recipes.ts";
 import { openModel, weightFlags } from "./weights.ts";
@@ -151,8 +152,7 @@ export const steps = command({
       terminal.print(`${planned}${check}; ${model.calls} network calls. Bounds in ${unit}:`);
       for (const [i, plan] of plans.entries()) printPlan(plan, checked[i], unit, terminal);
       if (flags.plot !== undefined)
-        for (const [name, svg] of Object.entries(plotsOf(plans, checked, unit)))
-          for (const file of await writePlot(`${flags.plot}-${name}`, svg)) terminal.say(`wrote ${file}`);
+        await writePlots(plotsOf(plans, checked, unit), (name) => `${flags.plot}-${name}`, terminal);
       if (flags.out === undefined) return;
       const grids = Object.fromEntries(plans.map(({ budget, best }) => [budget, best]));
       writeGrids(flags.out, { run: folder.path, unit, variance: flags.variance, grids }, terminal);

@@ -1,6 +1,7 @@
 /** A sweep of evaluations as a table, and every number over the evaluations of the network. */
 import { linePlot, type Series } from "../analysis/index.ts";
 import type { Evaluation } from "../runs/index.ts";
+import { describeParameters, interval } from "./evaluation-text.ts";
 import type { Setting } from "./sweep.ts";
 
 /** A setting and how it was judged. */
@@ -13,27 +14,41 @@ export interface JudgedSetting {
 const nfe = ({ evaluation: { subject } }: JudgedSetting): number =>
   subject.type === "run" ? (subject.evaluations ?? Number.NaN) : Number.NaN;
 
+/** Which parameters each row is of; empty texts where they are the same everywhere. */
+function parametersOf(rows: readonly JudgedSetting[]): readonly string[] {
+  const all = rows.map(({ evaluation: { subject } }) => (subject.type === "run" ? describeParameters(subject) : ""));
+  return new Set(all).size > 1 ? all : all.map(() => "");
+}
+
 /** A line a setting: its NFE, and each number with half of its 95 % interval where there are seeds for one. */
 export function sweepTable(rows: readonly JudgedSetting[]): string[] {
   const names = rows[0].evaluation.measurements.map(({ name }) => name);
-  const cells = rows.map((row) => [
+  const parameters = parametersOf(rows);
+  const differ = parameters.some((text) => text !== "");
+  const cells = rows.map((row, i) => [
     row.setting.name,
+    ...(differ ? [parameters[i]] : []),
     String(nfe(row)),
     ...row.evaluation.measurements.map(({ values, over }) =>
-      over ? `${short(over.mean)} ± ${Number((over.high - over.mean).toPrecision(2))}` : short(values[0]),
+      over ? interval(over.mean, over.high - over.mean) : short(values[0]),
     ),
   ]);
-  const all = [[Object.keys(rows[0].setting.values).join(" "), "NFE", ...names], ...cells];
+  const all = [
+    [Object.keys(rows[0].setting.values).join(" "), ...(differ ? ["parameters"] : []), "NFE", ...names],
+    ...cells,
+  ];
   const widths = all[0].map((_, i) => Math.max(...all.map((row) => row[i].length)));
   return all.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  "),
+    row
+      .map((cell, i) => (i === 0 || (differ && i === 1) ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join("  "),
   );
 }
 
 const short = (value: number) => String(Number(value.toPrecision(4)));
 
 /**
- * A plot of every number, by its name: a line for each choice of all but the steps, over NFE; or over the first number that
+ * A plot of every number, by its name: a line for each choice of all but the steps and for each of the parameters, over NFE; or over the first number that
  * was swept, where NFE is the same everywhere.
  */
 export function sweepPlots(rows: readonly JudgedSetting[]): Readonly<Record<string, string>> {
@@ -44,9 +59,11 @@ export function sweepPlots(rows: readonly JudgedSetting[]): Readonly<Record<stri
   const along = byEvaluations ? "steps" : first;
   const at = (row: JudgedSetting) => (byEvaluations ? nfe(row) : Number(row.setting.values[first ?? ""]));
   const lines = new Map<string, JudgedSetting[]>();
-  for (const row of rows) {
+  const parameters = parametersOf(rows);
+  for (const [i, row] of rows.entries()) {
     const others = swept.filter((name) => name !== along);
-    const line = others.map((name) => `${name} ${row.setting.values[name]}`).join(", ");
+    const settings = others.map((name) => `${name} ${row.setting.values[name]}`);
+    const line = [...settings, parameters[i]].filter((text) => text !== "").join(", ");
     lines.set(line, [...(lines.get(line) ?? []), row]);
   }
   const { measurements } = rows[0].evaluation;

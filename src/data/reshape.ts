@@ -7,7 +7,7 @@ export function pad(dataset: Dataset, height: number, width: number): Dataset {
   const [channels, h, w] = imageShape("pad", dataset);
   if (!(Number.isInteger(height) && Number.isInteger(width) && height >= h && width >= w))
     throw new ConfigError(
-      `${dataset.name}: cannot pad ${h}×${w} images to ${height}×${width} (whole numbers, at least ${h}×${w}).`,
+      `${dataset.name}: cannot pad ${h}×${w} images to ${height}×${width} (whole numbers, at least ${h}×${w}). Ask for ${h === w ? h : `${h}×${w}`} or more: --set data.size=…, or --size.`,
     );
   if (height === h && width === w) return dataset;
   const small = new Float32Array(channels * h * w);

@@ -66,6 +66,18 @@ describe("a run", () => {
     const plot = readFileSync(at("swept", "plot-kid.svg"), "utf8");
     assert.equal(plot.match(/<circle/g)?.length, 6);
     assert.match(plot, /NFE/);
+    assert.match(stderr, /^Plots, each as \.svg and \.png: .*plot-fd, .*plot-kid/m);
+    const both = ["--sweep", "steps=2,3", "--weights", "ema,raw", "--metrics", "fd", "--plot", at("swept", "both")];
+    const two = await inProcess(["eval", at("swept"), "--n", "20", "--seeds", "1", ...both]);
+    assert.equal(two.code, 0, two.stderr);
+    assert.deepEqual(
+      [...two.stdout.matchAll(/^(\d|steps) +(step 10, \w+|parameters) +(\d+|NFE) /gm)].map(([, ...cells]) =>
+        cells.join(" "),
+      ),
+      ["steps parameters NFE", "2 step 10, ema 3", "2 step 10, raw 3", "3 step 10, ema 5", "3 step 10, raw 5"],
+    );
+    const lines = readFileSync(at("swept", "both-fd.svg"), "utf8");
+    assert.match(lines, /step 10, ema[\s\S]*step 10, raw/);
   });
 
   test("at several checkpoints and averages, with curves", async () => {

@@ -41,7 +41,7 @@ export const doctor = command({
     for await (const finding of findings(target, flags, terminal)) tell(finding);
     const { error, warning } = counts;
     const plural = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
-    terminal.print(`${plural(error, "error")}, ${plural(warning, "warning")}, ${counts.ok} checks passed.`);
+    terminal.print(`${plural(error, "error")}, ${plural(warning, "warning")}, ${plural(counts.ok, "check")} passed.`);
     if (error > 0) terminal.exit(1);
   },
 });
