@@ -1,6 +1,7 @@
 /** The gradient of a convolution with respect to its filters in ONNX Runtime's blocked layout; see {@link blockedFilterGrad}. */
 import { type ConvAttrs, type Expr, type OpAttrs, sizeOf } from "../graph/index.ts";
-import { ceilTo, entrance, padAxis, permuted } from "./blocked.ts";
+import { ceilTo, entrance, padAxis } from "./blocked.ts";
+import { turnedPads } from "./convolution.ts";
 import type { Held, Layouts } from "./layouts.ts";
 
 /** Bytes of filters that stay in a core's second-level cache while images stream by. */
@@ -9,19 +10,22 @@ const cacheBytes = 2 ** 20;
 /** Blocks of output channels that ONNX Runtime's convolution computes at once. */
 const outputBlocks = 4;
 
-/** Part of a batch of images: one block of n examples, and rows of their images. */
-interface Band {
-  readonly block: number;
-  readonly from: number;
-  readonly rows: number;
+/** One of the two factors: an image, and its number of blocks of n channels. */
+interface Factor {
+  readonly image: Expr;
+  readonly blocks: number;
 }
 
 /**
- * The gradient with respect to the filters as a convolution in which batch and channels change places: images
- * [C/n, B, H, W·n] with B in blocks, under "filters" [K, B, H, W] that are dy. The n channels of a block lie side by
- * side along the width, and filters whose taps are n apart see one of them at a time: so the product has a place for
- * every tap and channel. It is cut into blocks of the batch and bands of rows, each small enough for the cache; the
- * products of the pieces add up. Pieces are cut out by Gather, which uses all threads, as Slice does not.
+ * The gradient with respect to the filters as a convolution in which batch and channels change places. One factor is its
+ * image: the blocks of n channels stand below each other, [1, B, C/n · H, W · n] with B in blocks, and the n channels of
+ * a block side by side along the width. The other one is its filters, [K, B, H, W]. Filters whose taps are n apart see
+ * one channel at a time, and a stride of one image's height one block of channels at a time: so the product has a place
+ * for every pair of channels, and for every tap of a row. There is one convolution for each row of taps, and these are
+ * cut into bands of the filters' rows, each small enough for the cache; the products of the bands add up.
+ *
+ * Σ_p dy[p] x[p + tap − pad] is also Σ_q x[q] dy[q − tap + pad], so x and dy may change places, and then taps run
+ * backwards. It costs more to prepare the image than the filters, and images of one block leave a thread idle.
  */
 export function blockedFilterGrad(
   layouts: Layouts,
@@ -31,75 +35,116 @@ export function blockedFilterGrad(
   const { emit } = layouts;
   const n = emit.block;
   const [batch, channels] = x.shape;
-  const [, outputs, h, w] = dy.shape;
-  if (groups !== 1 || stride !== 1 || batch % n !== 0 || h * w === 1) return undefined;
+  const outputs = dy.shape[1];
+  if (groups !== 1 || stride !== 1 || batch % n !== 0 || dy.shape[2] * dy.shape[3] === 1) return undefined;
   if (entrance(emit, channels) === undefined || entrance(emit, outputs) === undefined) return undefined;
-  const [c, k] = [ceilTo(channels, n), ceilTo(outputs, n)];
 
-  const rows = bandRows(h, Math.min(k, outputBlocks * n) * n * w * 4);
-  let total: readonly string[] = [];
-  for (let block = 0; block < batch / n; block++)
-    for (let from = 0; from < h; from += rows) {
-      const seen = imagesOf(layouts, x, pads, { block, from, rows: rows + kernel[0] - 1 });
-      const inputs = [seen, filtersOf(layouts, dy, { block, from, rows }), ...total];
-      const attributes = { kernel_shape: [rows, w], dilations: [1, n], strides: [1, 1], pads: [0, 0, 0, 0], group: 1 };
-      total = ["", layouts.node("Conv", inputs, attributes)];
-    }
+  const factor = (image: Expr): Factor => ({ image, blocks: ceilTo(image.shape[1], n) / n });
+  const turned = turnedPads(pads, kernel);
+  const swaps = turned.every((p) => p >= 0) && (channels < n || (outputs >= n && outputs < channels));
+  const [seen, filters] = swaps ? [factor(dy), factor(x)] : [factor(x), factor(dy)];
+  const products = rowProducts(layouts, seen, filters, swaps ? turned : pads, kernel);
 
-  // [C/n, K/n, taps, n of C, n of K] → [K/n, C, taps, n of K] → [K, C, taps].
+  // From runs of n filters [tap row, filters/n, 1 + blocks seen, tap column, n seen] in any order, and so to [K, C, taps].
+  const [height, width] = kernel;
+  const run = (tap: number, filterBlock: number, channel: number) => {
+    const [row, column] = swaps
+      ? [height - 1 - Math.floor(tap / width), width - 1 - (tap % width)]
+      : [Math.floor(tap / width), tap % width];
+    const block = (row * filters.blocks + filterBlock) * (1 + seen.blocks) + 1 + Math.floor(channel / n);
+    return (block * width + column) * n + (channel % n);
+  };
   const taps = sizeOf(kernel);
-  const apart = permuted(emit, total[1], [c / n, k / n, taps, n, n], [1, 0, 3, 2, 4]);
-  const rowsOfOutputs = emit.node("Reshape", [apart, emit.ints([k / n, n, c, taps])]);
-  const plain = layouts.node("ReorderOutput", [rowsOfOutputs], { channels: n });
-  const whole = emit.node("Reshape", [plain, emit.ints([k, c, ...kernel])]);
-  if (c === channels && k === outputs) return { plain: whole };
-  const ends = emit.ints([outputs, channels]);
-  return { plain: emit.node("Slice", [whole, emit.ints([0, 0]), ends, emit.ints([0, 1])]) };
+  const [order] = emit.once(`runs ${[swaps, channels, outputs, ...kernel]}`, () => {
+    const order: number[] = [];
+    const each = (filterBlock: number, channel: number) => {
+      for (let tap = 0; tap < taps; tap++) order.push(run(tap, filterBlock, channel));
+    };
+    if (swaps) for (let k = 0; k < outputs; k++) for (let b = 0; b < filters.blocks; b++) each(b, k);
+    else for (let b = 0; b < filters.blocks; b++) for (let c = 0; c < channels; c++) each(b, c);
+    return [emit.places(Int32Array.from(order))];
+  });
+  const runs = emit.node("Reshape", [products, emit.ints([-1, n])]);
+  const sorted = emit.node("Gather", [runs, order], { axis: 0 });
+  const [shape, unblocked] = swaps
+    ? [[outputs, filters.blocks * n, 1, taps], channels]
+    : [[filters.blocks, n, channels, taps], Math.min(n, outputs)];
+  const blocked = emit.node("Reshape", [sorted, emit.ints(shape)]);
+  const plain = layouts.node("ReorderOutput", [blocked], { channels: unblocked });
+  return { plain: emit.node("Reshape", [plain, emit.ints([outputs, channels, ...kernel])]) };
 }
 
-/** Rows of x with a frame of zeros, [C/n, n of B, rows, W · n of C] with n of B innermost. */
-function imagesOf(layouts: Layouts, x: Expr, pads: ConvAttrs["pads"], { block, from, rows }: Band): string {
+/** The convolutions of all rows of taps, in runs: [tap row, filters/n, 1 + blocks seen, tap column, n seen, n filters]. */
+function rowProducts(
+  layouts: Layouts,
+  seen: Factor,
+  filters: Factor,
+  pads: ConvAttrs["pads"],
+  kernel: readonly number[],
+): string {
   const { emit } = layouts;
   const n = emit.block;
-  const [batch, channels, height, width] = x.shape;
-  const blocks = ceilTo(channels, n) / n;
-  const [framedHeight, framedWidth] = [height + pads[0] + pads[2], width + pads[1] + pads[3]];
-  const framed = emit.once(`framed images ${x.id} ${pads}`, () => {
-    const turned = emit.once(`turned images ${x.id}`, () => [
-      layouts.node("ReorderInput", [layouts.view(wholeBlocks(layouts, x), [1, batch, blocks * height, width * n])]),
+  const [batch, , h, w] = filters.image.shape;
+  const gap = Math.max(pads[0], pads[2]);
+  const height = gap + seen.image.shape[2];
+  const images = imagesOf(layouts, seen, gap, pads);
+  const size = bandRows(h, Math.min(filters.blocks, outputBlocks) * n * batch * w * 4);
+  const products = Array.from({ length: kernel[0] }, (): readonly string[] => []);
+  for (let from = 0; from < h; from += size) {
+    const filter = filtersOf(layouts, filters, from, size);
+    for (const [row, sum] of products.entries()) {
+      // Images are skipped up to this row by way of a first product that lies above them all, and is zero.
+      const first = gap - pads[0] + from + row;
+      const attributes = {
+        kernel_shape: [size, w],
+        dilations: [1, n],
+        strides: [height, 1],
+        pads: [height - first, 0, Math.max(0, first + size - height), 0],
+        group: 1,
+      };
+      products[row] = ["", layouts.node("Conv", [images, filter, ...sum], attributes)];
+    }
+  }
+  const rows = products.map(([, product]) => product);
+  return rows.length === 1 ? rows[0] : emit.node("Concat", rows, { axis: 0 });
+}
+
+/** The image in a frame of zeros, with `gap` rows between the blocks of channels. */
+function imagesOf(layouts: Layouts, { image, blocks }: Factor, gap: number, pads: ConvAttrs["pads"]): string {
+  const { emit } = layouts;
+  const n = emit.block;
+  const [batch, , height, width] = image.shape;
+  const around = [gap, pads[1] * n, 0, pads[3] * n];
+  const [framed] = emit.once(`framed images ${image.id} ${around}`, () => {
+    const turned = emit.once(`turned images ${image.id}`, () => [
+      layouts.node("ReorderInput", [layouts.view(wholeBlocks(layouts, image), [1, batch, blocks * height, width * n])]),
     ])[0];
-    if (pads.every((p) => p === 0)) return [turned];
-    return [
-      layouts.framed(turned, [1, batch * blocks, height, width * n], [pads[0], pads[1] * n, pads[2], pads[3] * n]),
-    ];
-  })[0];
-  const shape = emit.ints([blocks, n, rows, framedWidth * n]);
-  if (batch === n && rows === framedHeight) return emit.node("Reshape", [framed, shape]);
-  const row = (i: number) => (block * blocks + Math.floor(i / rows)) * framedHeight + from + (i % rows);
-  const [order] = emit.once(`rows ${[batch, blocks, framedHeight, block, from, rows]}`, () => [
-    emit.places(Int32Array.from({ length: blocks * rows }, (_, i) => row(i))),
-  ]);
-  const all = layouts.view(framed, [(batch / n) * blocks * framedHeight, framedWidth * n * n]);
-  return emit.node("Reshape", [emit.node("Gather", [all, order], { axis: 0 }), shape]);
+    if (around.every((p) => p === 0)) return [turned];
+    return [layouts.framed(turned, [1, batch * blocks, height, width * n], around)];
+  });
+  return layouts.view(framed, [1, batch, blocks * (gap + height), (width + pads[1] + pads[3]) * n]);
 }
 
-/** Rows of dy as filters, [K, n of B, rows, W] in blocks: each pixel of a block of channels, of n examples one after another. */
-function filtersOf(layouts: Layouts, dy: Expr, { block, from, rows }: Band): string {
+/** Rows of the image as filters, [K, B, rows, W] in blocks: the pixels of a block of channels, of n examples one after another. */
+function filtersOf(layouts: Layouts, { image, blocks }: Factor, from: number, rows: number): string {
   const { emit } = layouts;
   const n = emit.block;
-  const [batch, outputs, h, w] = dy.shape;
-  const k = ceilTo(outputs, n);
-  const pixels = (k / n) * h * w;
-  const [order] = emit.once(`pixels ${[batch, k, h, w, block, from, rows]}`, () => {
-    const order = new Int32Array(k * rows * w);
+  const [batch, , h, w] = image.shape;
+  const pixels = blocks * h * w;
+  const [order] = emit.once(`pixels ${[batch, blocks, h, w, from, rows]}`, () => {
+    const order = new Int32Array(blocks * batch * rows * w);
     let i = 0;
-    for (let channels = 0; channels < k / n; channels++)
-      for (let pixel = (channels * h + from) * w; pixel < (channels * h + from + rows) * w; pixel++)
-        for (let example = block * n; example < (block + 1) * n; example++) order[i++] = example * pixels + pixel;
+    for (let channels = 0; channels < blocks; channels++)
+      for (let examples = 0; examples < batch; examples += n)
+        for (let pixel = (channels * h + from) * w; pixel < (channels * h + from + rows) * w; pixel++)
+          for (let example = examples; example < examples + n; example++) order[i++] = example * pixels + pixel;
     return [emit.places(order)];
   });
-  const all = layouts.view(wholeBlocks(layouts, dy), [batch * pixels, n]);
-  return emit.node("Reshape", [emit.node("Gather", [all, order], { axis: 0 }), emit.ints([k, n, rows, w])]);
+  const all = layouts.view(wholeBlocks(layouts, image), [batch * pixels, n]);
+  return emit.node("Reshape", [
+    emit.node("Gather", [all, order], { axis: 0 }),
+    emit.ints([blocks * n, batch, rows, w]),
+  ]);
 }
 
 /** The image in the blocked layout, with channels of zeros up to a whole block. */
