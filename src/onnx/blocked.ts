@@ -92,8 +92,8 @@ function turnedFilter(layouts: Layouts, filter: Expr, enters: "blocked" | "plain
     if (taps === 1) return [emit.node("Reshape", [blocks, emit.ints([c, k, h, w])])];
     // Taps in reverse order; whole runs move.
     const runs = emit.ints(enters === "blocked" ? [(c / n) * (k / n), taps, n * n] : [(c / n) * k, taps, n]);
-    const [last, start] = [emit.ints([-1]), emit.ints([-(2 ** 31)])];
-    const reversed = emit.node("Slice", [emit.node("Reshape", [blocks, runs]), last, start, emit.ints([1]), last]);
+    const backwards = emit.ints(Array.from({ length: taps }, (_, i) => taps - 1 - i));
+    const reversed = emit.node("Gather", [emit.node("Reshape", [blocks, runs]), backwards], { axis: 1 });
     return [emit.node("Reshape", [reversed, emit.ints([c, k, h, w])])];
   })[0];
 }

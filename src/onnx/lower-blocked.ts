@@ -273,8 +273,10 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
     const channels = y.shape.every((size, i) => i === 1 || size === x.shape[i]) && steps[1] === 1;
     if (!channels || !onBlocks(layouts, [starts[1], ends[1]]) || !suits(layouts, [x])) return undefined;
     const { emit } = layouts;
-    const bounds = [[starts[1]], [ends[1]], [1]].map((values) => emit.ints(values));
-    return { blocked: emit.node("Slice", [layouts.blocked(x), ...bounds]) };
+    const [b, c, h, w] = x.shape;
+    const blocks = Array.from({ length: y.shape[1] / emit.block }, (_, i) => starts[1] / emit.block + i);
+    const runs = layouts.view(layouts.blocked(x), [b, c / emit.block, h * w * emit.block]);
+    return { blocked: layouts.view(emit.node("Gather", [runs, emit.ints(blocks)], { axis: 1 }), y.shape) };
   },
   pad: (layouts, _, { before, after, value }, [x]) => {
     const channels = before.every((n, i) => i === 1 || (n === 0 && after[i] === 0)) && value === 0;

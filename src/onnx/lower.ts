@@ -37,6 +37,21 @@ function groupNorm(emit: Emit, x: string, { groups, eps }: OpAttrs["groupNormali
   });
 }
 
+/** Elements that Gather moves at once, from which on its threads are worth it. */
+const longRun = 256;
+
+/** Slice, which runs on one thread; or Gather, which takes places along one axis on all of them, where long runs are moved. */
+const lowerSlice: Lower<"slice"> = (emit, [x], { starts, ends, steps }, y, [{ shape }]) => {
+  const cut = shape.flatMap((size, axis) => (size === y.shape[axis] && steps[axis] === 1 ? [] : [axis]));
+  if (emit.block > 0 && cut.length === 1 && sizeOf(shape.slice(cut[0] + 1)) >= longRun) {
+    const [axis] = cut;
+    const places = Array.from({ length: y.shape[axis] }, (_, i) => starts[axis] + i * steps[axis]);
+    return emit.node("Gather", [x, emit.ints(places)], { axis });
+  }
+  const axes = emit.ints(starts.map((_, axis) => axis));
+  return emit.node("Slice", [x, emit.ints(starts), emit.ints(ends), axes, emit.ints(steps)]);
+};
+
 /** x · sigmoid(x) in one pass. */
 export const silu = (emit: Emit, x: string): string =>
   emit.once(`silu ${x}`, () => [emit.node("QuickGelu", [x], { alpha: { float: 1 } }, "com.microsoft")])[0];
@@ -85,14 +100,7 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
   reshape: (emit, [x], { shape }) => emit.node("Reshape", [x, emit.ints(shape)]),
   transpose: (emit, xs, { perm }) => emit.node("Transpose", xs, { perm }),
   expand: (emit, [x], { shape }) => emit.node("Expand", [x, emit.ints(shape)]),
-  slice: (emit, [x], { starts, ends, steps }) =>
-    emit.node("Slice", [
-      x,
-      emit.ints(starts),
-      emit.ints(ends),
-      emit.ints(starts.map((_, axis) => axis)),
-      emit.ints(steps),
-    ]),
+  slice: lowerSlice,
   pad: (emit, [x], { before, after, value }, y) =>
     emit.node("Pad", [x, emit.ints([...before, ...after]), emit.floats([value], [], floatOf(y))]),
   concat: (emit, xs, { axis }) => emit.node("Concat", xs, { axis }),
