@@ -43,12 +43,14 @@ async function carryOut(args: readonly string[], streams: Streams): Promise<numb
     out.write(`${text}\n`);
     return 0;
   };
-  if (args.length === 0 || ["--help", "-h", "help"].includes(args[0])) return tell(overview(out.columns));
-  if (["--version", "-V"].includes(args[0])) return tell(version());
+  const [first, ...others] = args;
+  if (first === "help" && others.length > 0) return carryOut([...others, "--help"], streams);
+  if (first === undefined || ["--help", "-h", "help"].includes(first)) return tell(overview(out.columns));
+  if (["--version", "-V", "-v"].includes(first)) return tell(version());
   const parsed = parseCommandLine(args);
   if ("helpOf" in parsed) {
-    const [first, ...others] = parsed.helpOf;
-    return tell(others.length === 0 ? helpOf(first, { columns: out.columns }) : summaryOf(parsed.helpOf, out.columns));
+    const [one, ...more] = parsed.helpOf;
+    return tell(more.length === 0 ? helpOf(one, { columns: out.columns }) : summaryOf(parsed.helpOf, out.columns));
   }
   const { command, argument, rest, values, json } = parsed;
   const terminal = openTerminal(streams, json);

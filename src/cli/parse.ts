@@ -52,6 +52,10 @@ function find([first = "", second = "", ...others]: readonly string[]): { comman
   const command = named(first);
   if (command) return { command, args: second === "" && others.length === 0 ? [] : [second, ...others] };
   const members = Object.keys(commands).flatMap((name) => (name.startsWith(`${first} `) ? name.split(" ")[1] : []));
+  if (members.length > 0 && second === "")
+    throw new ConfigError(
+      `ornstein ${first}: needs one of ${members.join(", ")}; ornstein ${first} --help says of each.`,
+    );
   if (members.length > 0) throw unknownName(`ornstein ${first}`, second, members);
   throw unknownName("ornstein: command", first, Object.keys(commands));
 }

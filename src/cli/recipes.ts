@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { freemem } from "node:os";
 import { join } from "node:path";
-import { type LoadedDataset, loadDataset } from "../data/files/index.ts";
+import { type LoadedDataset, loadDataset, sources } from "../data/files/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError, reasonOf } from "../errors/index.ts";
 import {
@@ -153,7 +153,15 @@ export function readRecipe(nameOrFile: string): Recipe {
     throw new ConfigError(
       `${nameOrFile}: is a run, not a recipe. Its recipe is ${join(nameOrFile, "recipe.json")}; ${toPaste("train", "--resume", "--out", nameOrFile)} continues it.`,
     );
-  if (!isFile(nameOrFile)) return preset(nameOrFile);
+  if (!isFile(nameOrFile)) {
+    const isName = presetNames.some((known) => known === nameOrFile);
+    if (!isName && Object.hasOwn(sources, nameOrFile.split(":")[0]))
+      throw new ConfigError(
+        `recipe: ${nameOrFile} is data, not a recipe. Name a recipe too: ${nameOrFile.startsWith("points:") ? "points" : "edm"} --data ${nameOrFile}.`,
+      );
+    if (!isName && existsSync(nameOrFile)) RunFolder.open(nameOrFile);
+    return preset(nameOrFile);
+  }
   const value = readJson(nameOrFile);
   const inRun = typeof value === "object" && value !== null && "recipe" in value ? value.recipe : value;
   return defineRecipe(inRun, nameOrFile);

@@ -20,6 +20,7 @@ import { decodeSafetensors, encodeSafetensors, type Safetensors, type StepRecord
 import { explained, writeAtomic } from "./atomic.ts";
 import { hashBytes } from "./data-hash.ts";
 import { type LossFeatures, readLossFeatures, writeLossFeatures } from "./loss-features.ts";
+import { noRun } from "./no-run.ts";
 
 /** One line of `stats.jsonl`: means over the updates since the line before. */
 export interface StatsLine extends StepRecord {
@@ -106,8 +107,7 @@ export class RunFolder {
   }
 
   static open(path: string): RunFolder {
-    if (!existsSync(join(path, "recipe.json")))
-      throw new ConfigError(`${path}: is no run: it has no recipe.json. Give the folder that train made.`);
+    if (!existsSync(join(path, "recipe.json"))) throw noRun(path);
     return new RunFolder(path);
   }
 

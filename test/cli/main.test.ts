@@ -138,6 +138,13 @@ test("without a command, and with --help, there is help", async () => {
   assert.match(train.stdout, /--micro-batch N\|auto/);
 });
 
+test("help can be asked for by its word, and the version in both cases", async () => {
+  assert.equal((await inProcess(["help", "sample"])).stdout, (await inProcess(["sample", "--help"])).stdout);
+  assert.equal((await inProcess(["help"])).stdout, (await inProcess([])).stdout);
+  assert.equal((await inProcess(["help", "smaple"])).code, 2);
+  assert.equal((await inProcess(["-v"])).stdout, (await inProcess(["-V"])).stdout);
+});
+
 test("help of a word that several commands begin with lists them", async () => {
   const { code, stdout } = await inProcess(["data", "--help"]);
   assert.equal(code, 0);
