@@ -1,6 +1,6 @@
 /** `ornstein discriminate`: a network that tells a run's samples from its data, and corrects them. */
 import { join } from "node:path";
-import { datasetFromArray, elements } from "../data/index.ts";
+import { datasetFromArray } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { againstSamples, defineRecipe, discriminatorRecipe, factsOf } from "../recipe/index.ts";
 import { drawSamples, parametersOf, RunFolder, trainDiscriminator } from "../runs/index.ts";
@@ -93,7 +93,7 @@ export const discriminate = command({
           recipe: judge,
           data: { ...factsOf(both), name: both.name, examples: both.size, classNames: [...(both.classes ?? [])] },
         });
-    terminal.say(`${both.size} images of ${elements(data.shape)} numbers; run folder: ${out}`);
+    terminal.say(`${both.size} examples of [${data.shape}], half of them drawn; run folder: ${out}`);
     for await (const { images, total, loss, tested, best } of trainDiscriminator(run, both, {
       ...options,
       tests: flags.tests,

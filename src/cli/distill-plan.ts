@@ -29,7 +29,7 @@ export interface DistillPlan {
 
 /** The folder of a phase: `guided`, `consistency`, `steps-16`. */
 const phasePath = (out: string, phase: Recipe): string =>
-  join(out, phaseName(phase).replace(/^(\d+) steps$/, "steps-$1"));
+  join(out, phaseName(phase).replace(/^(\d+) steps?$/, "steps-$1"));
 
 /** Whether a folder holds a distillation. */
 const holdsPlan = (out: string): boolean => existsSync(join(out, planName));

@@ -17,6 +17,7 @@ import { checkGuides, guideFlags, withGuides } from "./guides.ts";
 import { makeFolderOf, writeTo } from "./places.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
 import { settingsOf, sweep } from "./sweep.ts";
+import { counted } from "./terminal.ts";
 import { openModel, weightFlags, whichParameters } from "./weights.ts";
 
 const flags = {
@@ -123,7 +124,7 @@ async function encodeExamples(folder: RunFolder, flags: SampleFlags, terminal: T
     const { count } = given;
     const { rms, most, latentStd } = errors;
     terminal.print(
-      `${count} examples to noise and back: rms error ${rms.toExponential(2)}, largest ${most.toExponential(2)}; latents have standard deviation ${latentStd.toFixed(3)}`,
+      `${counted(count, "example")} to noise and back: rms error ${rms.toExponential(2)}, largest ${most.toExponential(2)}; latents have standard deviation ${latentStd.toFixed(3)}`,
     );
     terminal.record({ count, ...errors });
     if (flags.latents !== undefined) {
@@ -207,7 +208,9 @@ async function drawSamples(folder: RunFolder, flags: SampleFlags, terminal: Term
     const shown = editing ? editing.sheet(samples) : samples;
     await writeSheet(out, shown, { shape: data.shape, columns: Math.min(columns, shown.length / dims) });
   }
-  terminal.print(`${count} samples in ${seconds.toFixed(1)} s (${evaluations} network calls): ${out}`);
+  terminal.print(
+    `${counted(count, "sample")} in ${seconds.toFixed(1)} s (${counted(evaluations, "network call")}): ${out}`,
+  );
   terminal.record({ out, count, seed, seconds, evaluations });
 }
 

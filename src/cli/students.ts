@@ -20,7 +20,7 @@ import type { CompileOptions } from "../runtime/index.ts";
 import type { Terminal } from "./command.ts";
 import { readDuration } from "./recipes.ts";
 import { namedGrid } from "./sampling-flags.ts";
-import { duration } from "./terminal.ts";
+import { counted, duration } from "./terminal.ts";
 
 /** What decides any student. */
 interface StudentRequest {
@@ -173,10 +173,10 @@ async function lastingPhase(
   return define(updates * size);
 }
 
-/** What a student is called: `guided`, `consistency`, `16 steps`. */
+/** What a student is called: `guided`, `consistency`, `16 steps`, `1 step`. */
 export function phaseName({ training: { target }, sampling: { steps } }: Recipe): string {
   if (target?.type === "guided") return "guided";
-  return target?.type === "consistency-distillation" ? "consistency" : `${steps} steps`;
+  return target?.type === "consistency-distillation" ? "consistency" : counted(steps, "step");
 }
 
 const guidanceOf = ({ model, sampling }: Recipe) => (model.guidance ? 1 : (sampling.guidance ?? 1));

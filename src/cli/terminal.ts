@@ -85,6 +85,9 @@ export function openTerminal({ out, err }: Streams, json: boolean): Terminal & O
   };
 }
 
+/** "1 sample", "2 samples". */
+export const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
+
 /** 95 s as "1:35", 7,500 s as "2:05:00". */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "?";

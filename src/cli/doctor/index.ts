@@ -7,6 +7,7 @@ import { command, givenOf, type Terminal } from "../command.ts";
 import { computeFlags } from "../compute-flags.ts";
 import { loadData, readRecipe } from "../recipes.ts";
 import { loadSource, sourceFlags } from "../sources.ts";
+import { counted } from "../terminal.ts";
 import { checkData } from "./data.ts";
 import type { Finding, Severity } from "./finding.ts";
 import { checkMachine } from "./machine.ts";
@@ -40,8 +41,9 @@ export const doctor = command({
     };
     for await (const finding of findings(target, flags, terminal)) tell(finding);
     const { error, warning } = counts;
-    const plural = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
-    terminal.print(`${plural(error, "error")}, ${plural(warning, "warning")}, ${plural(counts.ok, "check")} passed.`);
+    terminal.print(
+      `${counted(error, "error")}, ${counted(warning, "warning")}, ${counted(counts.ok, "check")} passed.`,
+    );
     if (error > 0) terminal.exit(1);
   },
 });
