@@ -5,6 +5,7 @@ import { type DenoisingError, examineDenoising, examineTrajectories, usualLevels
 import { RunFolder, writeSheet } from "../runs/index.ts";
 import { analyzeFlags, cells, levels, show, writeAnalysis } from "./analyze.ts";
 import { command, grouped } from "./command.ts";
+import { checkAtOnce } from "./drawing.ts";
 import { heldOut, splitFlags } from "./held-out.ts";
 import { makeFolderOf } from "./places.ts";
 import { openModel, weightFlags } from "./weights.ts";
@@ -37,6 +38,7 @@ export const analyzeRun = command({
       const name = basename(folder.path);
       const model = openModel(folder, flags);
       try {
+        checkAtOnce("analyze run: --n × --steps", flags.n * flags.steps, model.dims);
         terminal.progress(`${name}: following ${flags.n} trajectories`);
         const bundle = await examineTrajectories(model, {
           count: flags.n,

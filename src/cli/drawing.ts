@@ -1,4 +1,5 @@
 /** Drawing samples from a run on disk, with a progress bar. */
+import { ConfigError } from "../errors/index.ts";
 import { type DrawOptions, draw } from "../recipe/index.ts";
 import { type ParametersOf, parametersOf, type RunFolder } from "../runs/index.ts";
 import type { Terminal } from "./command.ts";
@@ -11,6 +12,18 @@ export interface DrawnRun {
   readonly samples: Float64Array;
   readonly evaluations: number;
   readonly seconds: number;
+}
+
+/** Numbers that are kept in memory at a time, 4 GiB of them. */
+const mostNumbers = 2 ** 29;
+
+/** Throws ConfigError for more samples than can be drawn together. */
+export function checkAtOnce(where: string, count: number, dims: number): void {
+  const most = Math.floor(mostNumbers / dims);
+  if (count > most)
+    throw new ConfigError(
+      `${where}: ${count} samples of ${dims} numbers do not fit into memory together (at most ${most}). Draw fewer, with several seeds.`,
+    );
 }
 
 /** Draws samples from a checkpoint of a run. */

@@ -30,6 +30,7 @@ import {
   type Evaluation,
   hashBytes,
   hashDataset,
+  nearRuns,
   type ParametersOf,
   RunFolder,
   type Subject,
@@ -261,7 +262,7 @@ async function evaluateSource(
     throw new ConfigError(
       existsSync(source)
         ? `eval: ${source} is no run, so it has no data of its own to compare with: give --reference.`
-        : `eval: ${source}: there is no such run, file or folder. A data set such as mnist needs --reference.`,
+        : `eval: ${source}: there is no such run, file or folder.${nearRuns(source)} A data set such as mnist needs --reference.`,
     );
   const { sweep, plot, checkpoint, ema, curve, precision } = flagTable;
   const unused = givenOf({ ...samplingFlags, ...guideFlags, sweep, plot, checkpoint, ema, curve, precision }, flags);

@@ -9,7 +9,7 @@ import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
 import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
 import { checkPrecision, precisionFlags } from "./compute-flags.ts";
-import { type DrawRunOptions, drawRun } from "./drawing.ts";
+import { checkAtOnce, type DrawRunOptions, drawRun } from "./drawing.ts";
 import { checkEdit, editFlags, openEditing } from "./editing.ts";
 import { reconstruct } from "./encoding.ts";
 import { givenExamples, givenHelp } from "./given.ts";
@@ -180,6 +180,7 @@ async function drawSamples(folder: RunFolder, flags: SampleFlags, terminal: Term
       `sample: --interpolate: ${sampling.sampler} adds noise on the way, so that its start does not decide the sample. Use heun, ddim or dpm++2m.`,
     );
   const dims = data.shape.reduce((product, size) => product * size, 1);
+  checkAtOnce("sample: --n", n * (interpolate ?? 1), dims);
   const strips = interpolate === undefined ? undefined : stripsOf(interpolate, seed, dims);
   const editing = flags.image.length === 0 ? undefined : await openEditing(recipe, data, flags, terminal);
   const count = editing?.count ?? n * (interpolate ?? 1);

@@ -18,6 +18,7 @@ export {
 } from "./evaluation-log.ts";
 export { autoFeatureMap, autoFeatures, openFeatures } from "./feature-files.ts";
 export { type LossFeatures, type LossFeaturesOptions, lossFeatures } from "./loss-features.ts";
+export { nearRuns } from "./no-run.ts";
 export { type FoundParameters, type ParametersOf, parametersOf } from "./parameters.ts";
 export { writePlot } from "./plot.ts";
 export { type OpenPoolMatcher, openPoolMatcher } from "./pool-matcher.ts";

@@ -8,12 +8,10 @@ const named = 5;
 
 /** The error for a path that is no run: it names the runs that are near, or the run that a file belongs to. */
 export function noRun(path: string): ConfigError {
-  if (!existsSync(path)) {
-    const near = runsIn(dirname(path));
+  if (!existsSync(path))
     return new ConfigError(
-      `${path}: is no run: there is no such folder.${near === "" ? " Give the folder that train made." : ` There are ${near}.`}`,
+      `${path}: is no run: there is no such folder.${nearRuns(path) || " Give the folder that train made."}`,
     );
-  }
   if (!statSync(path).isDirectory()) {
     const own = isRun(dirname(path)) ? ` Give its folder, ${dirname(path)}.` : "";
     return new ConfigError(`${path}: is no run, but a file.${own}`);
@@ -24,6 +22,12 @@ export function noRun(path: string): ConfigError {
       ? `${path}: is no run: it has no recipe.json. Give the folder that train made.`
       : `${path}: is no run, but holds some: ${within}. Give one of them.`,
   );
+}
+
+/** A sentence that names the runs beside a path where there is none, after a space; empty if there are none. */
+export function nearRuns(path: string): string {
+  const near = runsIn(dirname(path));
+  return near === "" ? "" : ` There are ${near}.`;
 }
 
 const isRun = (path: string) => existsSync(join(path, "recipe.json"));

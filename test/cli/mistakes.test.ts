@@ -178,6 +178,10 @@ describe("places to write", () => {
       /data are not read from \.json files/,
     ],
     "a run that is not there": [["eval", at("rum")], /rum: there is no such run, file or folder/],
+    "more samples than memory": [
+      ["sample", at("run"), "--n", "1000000000"],
+      /--n: 1000000000 samples of 2 numbers do not/,
+    ],
     "threads beyond any machine": [
       ["sample", at("run"), "--threads", "100000"],
       /--threads: must be a whole number from 0 to \d+; got "100000"/,
