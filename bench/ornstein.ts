@@ -1,10 +1,18 @@
 /** The library's side of the bench: `node ornstein.js JOB`. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { input, meanSquaredError, recompute } from "../src/graph/index.ts";
+import { type Expr, input, meanSquaredError, recompute } from "../src/graph/index.ts";
 import { bake, flatGradient, flatten, parameterCount } from "../src/nn/index.ts";
-import { type CompileOptions, compile, compileStateful, type Program } from "../src/runtime/index.ts";
-import { adam, adamFeeds, adamRates } from "../src/training/index.ts";
+import {
+  type CompileOptions,
+  compile,
+  compileInPlace,
+  compileStateful,
+  createState,
+  type Feeds,
+  type Program,
+} from "../src/runtime/index.ts";
+import { adam, adamFeeds, adamRates, changesInPlace } from "../src/training/index.ts";
 import { type Engine, floats, jobInputs, peakBytes, serve, timed } from "./engine.ts";
 import { type BenchName, benchNetworks, buildBench } from "./networks.ts";
 import { profileOf, type TraceEvent } from "./profile.ts";
@@ -12,24 +20,58 @@ import type { Job } from "./protocol.ts";
 
 const optimizer = { type: "adam" } as const;
 
-/** Loss, gradient and Adam as one program. */
-function compileTraining(job: Job, options: CompileOptions) {
+/** Loss, gradient and Adam: as one program or, of many parameters, as one for the gradient and one that applies it in place. */
+async function compileTraining(job: Job, options: CompileOptions) {
   const network = benchNetworks[job.network.name as BenchName];
   const { output, parameters } = buildBench(network);
+  const count = parameterCount(parameters);
+  const flat = (name: string, length: number) => input(name, [length]);
+  const vectors = (length: number) => ({
+    params: flat("params", length),
+    mean: flat("mean", length),
+    square: flat("square", length),
+  });
+  const before = vectors(count);
   const loss = meanSquaredError(output, input("target", output.shape));
   const passes = [loss, flatGradient(loss, parameters)];
   const nodes = parameters.map(({ node }) => node);
   const kept = job.memory === "low" ? recompute(passes, 1, nodes) : passes;
-  const flat = (name: string) => input(name, [parameterCount(parameters)]);
-  const before = { params: flat("params"), mean: flat("mean"), square: flat("square") };
   const [flatLoss, gradient] = flatten(kept, parameters, before.params);
-  const { params, mean, square } = adam(optimizer, before, gradient, adamRates());
-  const carried = {
-    params: { before: before.params, after: params },
-    mean: { before: before.mean, after: mean },
-    square: { before: before.square, after: square },
+  const change = (from: ReturnType<typeof vectors>, by: Expr) => {
+    const { params, mean, square } = adam(optimizer, from, by, adamRates());
+    return {
+      params: { before: from.params, after: params },
+      mean: { before: from.mean, after: mean },
+      square: { before: from.square, after: square },
+    };
   };
-  return compileStateful(carried, { loss: flatLoss }, options);
+  const names = ["params", "mean", "square", "gradient"];
+  const state = createState(Object.fromEntries(names.map((name) => [name, [count]])), options);
+  const shared = { ...options, state };
+  const outputs = { loss: flatLoss };
+  const inPlace = changesInPlace({ batch: network.batch, microBatch: network.batch }, count);
+  const program = await compileStateful(
+    inPlace ? { gradient: { before: flat("gradient", count), after: gradient } } : change(before, gradient),
+    outputs,
+    shared,
+  );
+  const applying = inPlace
+    ? await compileInPlace((length) => change(vectors(length), flat("gradient", length)), count, shared)
+    : undefined;
+  return {
+    load: state.load,
+    async step(feeds: Feeds, rates: Feeds): Promise<number> {
+      const { loss } = await program.step(applying ? feeds : { ...feeds, ...rates });
+      await applying?.run(rates);
+      return loss[0];
+    },
+    endProfile: program.endProfile,
+    async close() {
+      await state.close();
+      await program.close();
+      await applying?.close();
+    },
+  };
 }
 
 function compileSampling(job: Job, weights: Float32Array, options: CompileOptions) {
@@ -55,12 +97,11 @@ async function ornstein(job: Job): Promise<Engine> {
 
   const start = async (extra: CompileOptions = {}) => {
     const program = await compileTraining(job, { ...options, ...extra });
-    program.state.load({ params: floats(job.weights) });
+    program.load({ params: floats(job.weights) });
     t = 0;
     return program;
   };
-  const update = async (program: NonNullable<typeof training>) =>
-    (await program.step({ ...feeds, ...adamFeeds(optimizer, ++t, job.lr) })).loss[0];
+  const update = (program: NonNullable<typeof training>) => program.step(feeds, adamFeeds(optimizer, ++t, job.lr));
 
   return {
     versions: async () => ({ name: "Ornstein" }),

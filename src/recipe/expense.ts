@@ -5,6 +5,7 @@ import { parameterCount } from "../nn/index.ts";
 import { normals } from "../random/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import {
+  changesInPlace,
   createTrainer,
   networkOf,
   type Preparer,
@@ -25,7 +26,10 @@ export interface Expense {
   readonly forwardFlops: number;
   /** Operations of training for one image: forward, backward, and its share of the update. */
   readonly trainingFlops: number;
-  /** Bytes of the training state: parameters, average, and the optimiser's, each twice (before and after a step). */
+  /**
+   * Bytes of the training state: parameters, average, and the optimiser's. Each twice (before and after a step) where a
+   * step is one program; otherwise once, with the gradient, which with micro-batches is there twice.
+   */
   readonly stateBytes: number;
   /** Most bytes of values alive at once in a training step. */
   readonly stepBytes: number;
@@ -37,19 +41,19 @@ export function expenseOf(recipe: Recipe, facts: DataFacts): Expense {
   const { batch, microBatch } = spec;
   const forward = costOf([networkOf(modelOf(recipe, facts)).output]);
   const distance = distanceOf(recipe, facts, blankFeatures(recipe, facts));
-  const { parameters, losses, gradient, apply } = updateGraphs({ ...spec, ...(distance && { distance }) });
-  const outputs = (whole: typeof gradient) => {
-    const { norm, after } = apply(whole);
-    return [norm, ...Object.values(after)];
-  };
+  const { parameters, losses, gradient, measure, changeBy } = updateGraphs({ ...spec, ...(distance && { distance }) });
   const count = parameterCount(parameters);
-  const passes =
-    microBatch === batch
-      ? [{ times: 1, cost: costOf([losses, ...outputs(gradient)]) }]
-      : [
-          { times: batch / microBatch, cost: costOf([losses, input("gradient", gradient.shape).add(gradient)]) },
-          { times: 1, cost: costOf(outputs(input("gradient", gradient.shape))) },
-        ];
+  const after = (flat: Expr) => Object.values(changeBy(flat)).map(({ after }) => after);
+  const inPlace = changesInPlace(spec, count);
+  const whole = input("gradient", gradient.shape);
+  const added = microBatch === batch ? gradient : whole.add(gradient);
+  const passes = inPlace
+    ? [
+        { times: batch / microBatch, cost: costOf([losses, added, ...Object.values(measure(added))]) },
+        // In place it takes next to no memory.
+        { times: 1, cost: { ...costOf(after(whole)), peakBytes: 0 } },
+      ]
+    : [{ times: 1, cost: costOf([losses, ...Object.values(measure(gradient)), ...after(gradient)]) }];
   if (spec.target?.type === "stf") {
     const { references } = spec.target;
     const sizes = { rows: microBatch, count: references, dims: sizeOf(facts.shape) };
@@ -62,7 +66,7 @@ export function expenseOf(recipe: Recipe, facts: DataFacts): Expense {
     parameters: count,
     forwardFlops: forward.flops,
     trainingFlops: passes.reduce((sum, { times, cost }) => sum + times * cost.flops, 0) / batch,
-    stateBytes: 2 * stateNames.length * 4 * count,
+    stateBytes: (inPlace ? stateNames.length + (microBatch === batch ? 1 : 2) : 2 * stateNames.length) * 4 * count,
     stepBytes: Math.max(...passes.map(({ cost }) => cost.peakBytes)),
   };
 }

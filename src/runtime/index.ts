@@ -1,4 +1,5 @@
 export { type Device, devices, parseDevice } from "./device.ts";
+export { compileInPlace, type InPlace, type InPlaceOptions } from "./in-place.ts";
 export {
   type LoadModelOptions,
   loadModel,

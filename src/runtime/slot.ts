@@ -1,4 +1,4 @@
-/** Where one array of a state lives: its present value, and the one before, which can be brought back. */
+/** Where one array of a state lives: its present value, and for a while the one before, which can be brought back. */
 import type { Tensor } from "#ort";
 import { type Shape, sizeOf } from "../graph/index.ts";
 import { hostTensor } from "./program.ts";
@@ -8,12 +8,19 @@ export interface Slot {
   readonly shape: Shape;
   /** The value, for a program to read. */
   present(): Promise<Tensor>;
-  /** Gives up the value before the present one, and with it {@link back}; the memory for the next value, if a program can be told. */
-  room(): Tensor | undefined;
+  /**
+   * The memory for the next value, if a program can be told; `read` is whether that program reads the present one. Gives up
+   * the value before the present one.
+   */
+  room(read: boolean): Tensor | undefined;
   /** The next value, which is in what {@link room} gave if that gave something. */
   advance(next: Tensor): void;
-  /** Takes the last {@link advance} back. Only once, and not if something else came after it. */
+  /** Takes the last {@link advance} back. Only once, and not if something else came after it, or if nobody read the value before. */
   back(): void;
+  /** Frees the value before the present one on a device; {@link back} is then over. */
+  settle(): void;
+  /** The value's own memory, to be changed in place; undefined where values are replaced. */
+  memory(): Float32Array | undefined;
   /** The value in the processor's memory. To be treated as read-only, and used before it changes. */
   read(): Promise<Float32Array>;
   load(values: ArrayLike<number>): void;
@@ -25,29 +32,39 @@ export interface Slot {
 
 const notKept = () => new Error("internal: the state before is not kept: undo comes once, right after a step.");
 
-/** Two buffers in the processor's memory: one is read while the other is written, and then they change places. */
+/** Buffers in the processor's memory: one is read while another is written, and then they change places. */
 export function takingTurns(shape: Shape): Slot {
   const buffer = () => {
     const data = new Float32Array(sizeOf(shape));
     return { data, tensor: hostTensor(data, shape) };
   };
-  let [present, other] = [buffer(), buffer()];
+  let present = buffer();
+  let other: typeof present | undefined;
+  let written = present;
   let kept = false;
-  const swap = (keep: boolean) => {
-    [present, other] = [other, present];
-    kept = keep;
-  };
   return {
     shape,
     present: async () => present.tensor,
-    room() {
+    room(read) {
       kept = false;
-      return other.tensor;
+      written = read ? (other ??= buffer()) : present;
+      return written.tensor;
     },
-    advance: () => swap(true),
+    advance() {
+      kept = written !== present;
+      if (kept) [present, other] = [written, present];
+    },
     back() {
-      if (!kept) throw notKept();
-      swap(false);
+      if (!kept || !other) throw notKept();
+      [present, other] = [other, present];
+      kept = false;
+    },
+    settle() {
+      kept = false;
+    },
+    memory() {
+      kept = false;
+      return present.data;
     },
     read: async () => present.data,
     load(values) {
@@ -76,13 +93,13 @@ export function replacing(shape: Shape, transfer?: Transfer): Slot {
   let present: Tensor | undefined;
   let before: Tensor | undefined;
   let kept = false;
-  const forget = () => {
+  const settle = () => {
     before?.dispose();
     before = undefined;
     kept = false;
   };
   const replace = (value: Tensor | undefined) => {
-    forget();
+    settle();
     present?.dispose();
     present = value;
   };
@@ -95,12 +112,13 @@ export function replacing(shape: Shape, transfer?: Transfer): Slot {
       if (present.location === "cpu") present = await transfer.up(present);
       return present;
     },
-    room() {
-      forget();
+    room(read) {
+      if (read) settle();
+      else replace(undefined);
       return undefined;
     },
     advance(next) {
-      forget();
+      settle();
       [before, present] = [present, next];
       kept = true;
     },
@@ -110,6 +128,8 @@ export function replacing(shape: Shape, transfer?: Transfer): Slot {
       [present, before] = [before, undefined];
       kept = false;
     },
+    settle,
+    memory: () => undefined,
     async read() {
       if (!present) return zeros();
       return transfer && present.location !== "cpu" ? transfer.down(present) : (present.data as Float32Array);

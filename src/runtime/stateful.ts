@@ -23,9 +23,9 @@ export interface StatefulProgram {
   /** What must be fed. */
   readonly inputs: readonly Port[];
   readonly state: State;
-  /** Runs once: the state moves on, and the other outputs are returned. An error leaves the state as it was. */
+  /** Runs once: the state moves on, and the other outputs are returned. An error leaves what the program reads as it was. */
   step(feeds: Feeds): Promise<Fetched>;
-  /** Takes the last step back: what it changed is again as it was before. Only once, right after that step. */
+  /** Takes the last step back: what it read and changed is again as it was before. Only once, right after that step. */
   undo(): void;
   /** Stops profiling and finishes the trace. */
   endProfile(): void;
@@ -58,18 +58,22 @@ export async function compileStateful(
   for (const [name, shape] of Object.entries(shapes))
     if (!Object.hasOwn(slots, name) || !sameShape(slots[name].shape, shape))
       throw new GraphError(`state "${name}": the given state has no such array of ${showShape(shape)}.`);
-  const changed = Object.keys(carried).map((name) => ({ name: next(name), slot: slots[name] }));
   const fed = program.inputs.filter(({ name }) => !Object.hasOwn(slots, name));
-  const kept = program.inputs.filter(({ name }) => Object.hasOwn(slots, name));
+  const kept = program.inputs.filter(({ name }) => Object.hasOwn(slots, name)).map(({ name }) => name);
+  const changed = Object.keys(carried).map((name) => ({
+    name: next(name),
+    slot: slots[name],
+    read: kept.includes(name),
+  }));
 
   return {
     inputs: fed,
     state,
     async step(feeds) {
       const tensors = bind(fed, feeds);
-      for (const { name } of kept) tensors[name] = await slots[name].present();
-      const rooms = changed.flatMap(({ name, slot }) => {
-        const room = slot.room();
+      for (const name of kept) tensors[name] = await slots[name].present();
+      const rooms = changed.flatMap(({ name, slot, read }) => {
+        const room = slot.room(read);
         return room ? [[name, room] as const] : [];
       });
       const results = await program.run(tensors, Object.fromEntries(rooms));

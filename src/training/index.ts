@@ -69,6 +69,7 @@ export {
   stableTargetGraphs,
 } from "./stable-target.ts";
 export {
+  changesInPlace,
   compileUpdate,
   type Distance,
   type MemorySpec,

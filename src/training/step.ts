@@ -5,9 +5,26 @@
  * A classifier's loss is the cross-entropy of its logits instead. Stable targets add "shift" to the target; the pseudo-Huber loss is a root of the squared error; a distance of features takes its place altogether. A learned variance adds its own term; under input perturbation the network sees other noise than it is asked for.
  */
 import { ConfigError } from "../errors/index.ts";
-import { type Expr, inFloat16, input, type Precision, recompute, sameShape, showShape } from "../graph/index.ts";
-import { flatGradient, flatten, type NoiseInput, type Parameter, parameterCount } from "../nn/index.ts";
-import { type CompileOptions, compileStateful, createState, type Feeds, type State } from "../runtime/index.ts";
+import {
+  type Expr,
+  inFloat16,
+  input,
+  type Precision,
+  recompute,
+  sameShape,
+  showShape,
+  sizeOf,
+} from "../graph/index.ts";
+import { flatGradient, flatten, layout, type NoiseInput, type Parameter, parameterCount } from "../nn/index.ts";
+import {
+  type Carried,
+  type CompileOptions,
+  compileInPlace,
+  compileStateful,
+  createState,
+  type Feeds,
+  type State,
+} from "../runtime/index.ts";
 import { logProbability } from "./classifier.ts";
 import { clipScale, globalNorm } from "./gradient.ts";
 import { buildModel, type ModelSpec, modelInputs } from "./model.ts";
@@ -66,6 +83,8 @@ export interface Outcome {
   readonly losses: Float32Array;
   /** Of the whole gradient, before clipping. */
   readonly gradientNorm: number;
+  /** What is not a finite number, if something is not; then nothing has changed. */
+  readonly trouble?: string;
 }
 
 export interface Updater {
@@ -75,10 +94,11 @@ export interface Updater {
   /** Present values, by copy from a device and without elsewhere. Treat them as read-only, and use them before the next update. */
   read<Name extends StateName>(...names: readonly Name[]): Promise<Readonly<Record<Name, Float32Array>>>;
   load(state: Readonly<Partial<Record<StateName, ArrayLike<number>>>>): void;
-  /** One update from the feeds of its micro-batches, in order; the loss scale is for float16 alone. */
+  /**
+   * One update from the feeds of its micro-batches, in order; the loss scale is for float16 alone. A loss or a gradient that
+   * is not finite leaves the state as it was.
+   */
   update(micro: readonly Feeds[], rates: Rates, lossScale?: number): Promise<Outcome>;
-  /** Puts the state before the last update back. */
-  undo(): void;
   close(): Promise<void>;
 }
 
@@ -128,115 +148,190 @@ function crossEntropy(logits: Expr, answers: Expr): Expr {
   return logProbability(logits, answers).neg();
 }
 
-/** The new state and the gradient's norm, from a flat gradient. */
-function updateGraph(
-  { optimizer, clip }: UpdateSpec,
-  gradient: Expr,
+/** What an update does to parameters by their gradient. */
+function change(
+  optimizer: OptimizerSpec,
   before: Readonly<Record<StateName, Expr<"input">>>,
-) {
-  const norm = globalNorm(gradient);
-  const clipped = clip === undefined ? gradient : gradient.mul(clipScale(norm, clip));
-  const { params, mean, square }: AdamState = adam(optimizer, before, clipped, adamRates());
+  gradient: Expr,
+): Readonly<Record<StateName, Carried>> {
+  const { params, mean, square }: AdamState = adam(optimizer, before, gradient, adamRates());
   const ema = params.add(before.ema.sub(params).mul(input("emaDecay", [])));
-  return { norm, after: { params, mean, square, ema } };
+  return {
+    params: { before: before.params, after: params },
+    mean: { before: before.mean, after: mean },
+    square: { before: before.square, after: square },
+    ema: { before: before.ema, after: ema },
+  };
 }
 
-/** The graphs of one update: what a micro-batch adds to the gradient, and what a whole gradient does to the state. */
+/** The graphs of one update: of a micro-batch's gradient, and of what a whole gradient does to the state. */
 export interface UpdateGraphs {
   readonly parameters: readonly Parameter[];
   readonly uniforms: readonly NoiseInput[];
-  /** The state as inputs. */
-  readonly before: Readonly<Record<StateName, Expr<"input">>>;
   /** The loss of each sample of a micro-batch. */
   readonly losses: Expr;
-  /** The micro-batch's part of the gradient, flat. */
+  /** The micro-batch's part of the gradient, flat; a function of the input "params". */
   readonly gradient: Expr;
-  /** The state after the update by a flat gradient, and that gradient's norm. */
-  apply(gradient: Expr): { readonly norm: Expr; readonly after: Readonly<Record<StateName, Expr>> };
+  /** The norm of a flat gradient, and what clipping multiplies it with. */
+  measure(gradient: Expr): { readonly norm: Expr; readonly gradientScale?: Expr };
+  /** What the update does to all parameters, from a gradient that is clipped already. */
+  changeBy(gradient: Expr): Readonly<Record<StateName, Carried>>;
+  /** What it does to `length` of them, from the input "gradient" and, with clipping, the number "gradientScale". */
+  change(length: number): Readonly<Record<StateName, Carried>>;
 }
 
 /** Builds the graphs of an update. Throws ConfigError where the model does not fit its data. */
 export function updateGraphs(spec: UpdateSpec): UpdateGraphs {
-  const { batch, microBatch, memory, precision } = spec;
+  const { batch, microBatch, memory, precision, clip, optimizer } = spec;
   if (batch % microBatch !== 0)
     throw new ConfigError(`training.microBatch: ${microBatch} does not divide the batch of ${batch}.`);
   const { losses, parameters, uniforms } = lossGraph(spec);
-  const flat = (name: StateName) => input(name, [parameterCount(parameters)]);
-  const before = { params: flat("params"), mean: flat("mean"), square: flat("square"), ema: flat("ema") };
-  const scale = precision === "float16" ? input("lossScale", []) : undefined;
+  const vectors = (length: number): Readonly<Record<StateName, Expr<"input">>> => ({
+    params: input("params", [length]),
+    mean: input("mean", [length]),
+    square: input("square", [length]),
+    ema: input("ema", [length]),
+  });
+  const before = vectors(parameterCount(parameters));
+  const lossScale = precision === "float16" ? input("lossScale", []) : undefined;
   const loss = losses.sum().mul(1 / batch);
-  const passes = [losses, flatGradient(scale ? loss.mul(scale) : loss, parameters)];
+  const passes = [losses, flatGradient(lossScale ? loss.mul(lossScale) : loss, parameters)];
   const nodes = parameters.map(({ node }) => node);
   const kept = memory === "low" ? recompute(passes, 1, nodes) : passes;
   const whole = flatten(kept, parameters, before.params);
-  const [microLosses, gradient] = scale ? inFloat16(whole, [before.params]) : whole;
+  const [microLosses, gradient] = lossScale ? inFloat16(whole, [before.params]) : whole;
   return {
     parameters,
     uniforms,
-    before,
     losses: microLosses,
-    gradient: scale ? gradient.div(scale) : gradient,
-    apply: (gradientOfBatch) => updateGraph(spec, gradientOfBatch, before),
+    gradient: lossScale ? gradient.div(lossScale) : gradient,
+    measure(flat) {
+      const norm = globalNorm(flat);
+      return { norm, ...(clip !== undefined && { gradientScale: clipScale(norm, clip) }) };
+    },
+    changeBy: (flat) => change(optimizer, before, flat),
+    change(length) {
+      const flat = input("gradient", [length]);
+      const clipped = clip === undefined ? flat : flat.mul(input("gradientScale", []));
+      return change(optimizer, vectors(length), clipped);
+    },
   };
 }
 
-/** Compiles the update: one program if the batch goes through in one piece, otherwise one to add up gradients and one to apply them. */
-export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = {}): Promise<Updater> {
-  const { batch, microBatch, precision } = spec;
-  const { parameters, uniforms, before, losses, gradient, apply } = updateGraphs(spec);
-  const scaled = (feeds: Feeds, lossScale: number): Feeds =>
-    precision === "float16" ? { ...feeds, lossScale: [lossScale] } : feeds;
-  const carry = (after: Readonly<Record<StateName, Expr>>) =>
-    Object.fromEntries(stateNames.map((name) => [name, { before: before[name], after: after[name] }]));
+/**
+ * From so many parameters on, the gradient is a program of its own, and the update one in place, which takes less memory and
+ * time; with fewer the start of a second program takes more.
+ */
+const manyParameters = 2 ** 21;
 
-  const updater = (state: State, { update, undo, close }: Pick<Updater, "update" | "undo" | "close">): Updater => ({
+/** Whether the state is changed in place, after the gradient has been looked at. */
+export const changesInPlace = (
+  { batch, microBatch }: Pick<UpdateSpec, "batch" | "microBatch">,
+  parameters: number,
+): boolean => microBatch < batch || parameters >= manyParameters;
+
+/** Compiles the update. */
+export async function compileUpdate(spec: UpdateSpec, options: CompileOptions = {}): Promise<Updater> {
+  const graphs = updateGraphs(spec);
+  const { parameters, uniforms, gradient } = graphs;
+  const inPlace = changesInPlace(spec, parameterCount(parameters));
+  const names = inPlace ? [...stateNames, "gradient"] : stateNames;
+  const state = createState(Object.fromEntries(names.map((name) => [name, gradient.shape])), options);
+  const { update, close } = await (inPlace ? compileTwofold : compileWhole)(spec, graphs, { ...options, state });
+  return {
     parameters,
     uniforms,
     read: (...names) => state.read(...names),
     load: (values) => state.load(values as Readonly<Record<string, ArrayLike<number>>>),
     update,
-    undo,
-    close,
-  });
-
-  if (microBatch === batch) {
-    const { norm, after } = apply(gradient);
-    const program = await compileStateful(carry(after), { losses, norm }, options);
-    return updater(program.state, {
-      async update([feeds], rates, lossScale = 1) {
-        const outcome = await program.step({ ...scaled(feeds, lossScale), ...rates });
-        return { losses: outcome.losses, gradientNorm: outcome.norm[0] };
-      },
-      undo: program.undo,
-      close: program.close,
-    });
-  }
-
-  const sum = input("gradient", gradient.shape);
-  const { norm, after } = apply(sum);
-  const shapes = Object.fromEntries(
-    Object.entries({ ...before, gradient: sum }).map(([name, { shape }]) => [name, shape]),
-  );
-  const state = createState(shapes, options);
-  const shared = { ...options, state };
-  const adding = await compileStateful({ gradient: { before: sum, after: sum.add(gradient) } }, { losses }, shared);
-  const applying = await compileStateful(carry(after), { norm }, shared);
-  return updater(state, {
-    async update(micro, rates, lossScale = 1) {
-      state.clear("gradient");
-      const all = new Float32Array(batch);
-      for (const [i, feeds] of micro.entries()) {
-        const outcome = await adding.step(scaled(feeds, lossScale));
-        all.set(outcome.losses, i * microBatch);
-      }
-      const outcome = await applying.step({ ...rates });
-      return { losses: all, gradientNorm: outcome.norm[0] };
-    },
-    undo: applying.undo,
     async close() {
       await state.close();
-      await adding.close();
+      await close();
+    },
+  };
+}
+
+type Working = Pick<Updater, "update" | "close">;
+type OnState = CompileOptions & { readonly state: State };
+
+/** Everything as one program, which is taken back if the gradient turns out to be bad. */
+async function compileWhole(
+  { precision }: UpdateSpec,
+  { parameters, losses, gradient, measure, changeBy }: UpdateGraphs,
+  options: OnState,
+): Promise<Working> {
+  const { norm, gradientScale } = measure(gradient);
+  const carried = changeBy(gradientScale ? gradient.mul(gradientScale) : gradient);
+  const program = await compileStateful(carried, { losses, norm }, options);
+  return {
+    async update([feeds], rates, lossScale = 1) {
+      const { losses, norm } = await program.step({
+        ...feeds,
+        ...rates,
+        ...(precision === "float16" && { lossScale: [lossScale] }),
+      });
+      const outcome = { losses, gradientNorm: norm[0] };
+      if (allFinite(outcome)) return outcome;
+      // A gradient that is not finite shows in its mean.
+      const trouble = blame(parameters, losses, (await options.state.read("mean")).mean);
+      program.undo();
+      return { ...outcome, trouble };
+    },
+    close: program.close,
+  };
+}
+
+/** A program that makes the gradient, or adds a micro-batch's to it, and one that applies it in place if it is finite. */
+async function compileTwofold(
+  { batch, microBatch, precision }: UpdateSpec,
+  { parameters, losses, gradient, measure, change }: UpdateGraphs,
+  options: OnState,
+): Promise<Working> {
+  const { state } = options;
+  const before = input("gradient", gradient.shape);
+  const after = microBatch === batch ? gradient : before.add(gradient);
+  const differentiating = await compileStateful(
+    { gradient: { before, after } },
+    { losses, ...measure(after) },
+    options,
+  );
+  const applying = await compileInPlace(change, parameterCount(parameters), options);
+  return {
+    async update(micro, rates, lossScale = 1) {
+      const all = new Float32Array(batch);
+      let gradientNorm = 0;
+      let clipping: Feeds = {};
+      if (microBatch < batch) state.clear("gradient");
+      for (const [i, feeds] of micro.entries()) {
+        const scaled = precision === "float16" ? { ...feeds, lossScale: [lossScale] } : feeds;
+        const { losses, norm, ...rest } = await differentiating.step(scaled);
+        all.set(losses, i * microBatch);
+        [gradientNorm, clipping] = [norm[0], rest];
+      }
+      const outcome = { losses: all, gradientNorm };
+      if (!allFinite(outcome))
+        return { ...outcome, trouble: blame(parameters, all, (await state.read("gradient")).gradient) };
+      await applying.run({ ...rates, ...clipping });
+      return outcome;
+    },
+    async close() {
+      await differentiating.close();
       await applying.close();
     },
-  });
+  };
+}
+
+const allFinite = ({ losses, gradientNorm }: Outcome): boolean =>
+  Number.isFinite(gradientNorm) && losses.every(Number.isFinite);
+
+/** The first thing that went wrong: a sample's loss, or a parameter's gradient. */
+function blame(parameters: readonly Parameter[], losses: Float32Array, gradient: Float32Array): string {
+  const sample = losses.findIndex((loss) => !Number.isFinite(loss));
+  if (sample >= 0) return `the loss of sample ${sample} of the batch is ${losses[sample]}`;
+  const broken = layout(parameters).find(({ offset, shape }) =>
+    gradient.subarray(offset, offset + sizeOf(shape)).some((value) => !Number.isFinite(value)),
+  );
+  return broken
+    ? `the gradient of ${broken.path} [${broken.shape}] is not finite`
+    : "the gradient overflowed when squared";
 }

@@ -16,7 +16,7 @@ import { PreparedBatches, type Preparer } from "./preparation.ts";
 import type { NamedArray, Safetensors } from "./safetensors.ts";
 import { checkData, checkTarget, comparesFeatures, isCurved, isMoved, type TrainerSpec } from "./spec.ts";
 import { compileStableTarget } from "./stable-target.ts";
-import { compileUpdate, type Distance, type Rates, stateNames, type Updater } from "./step.ts";
+import { compileUpdate, type Distance, type Rates, stateNames } from "./step.ts";
 import type { MovedTarget } from "./target.ts";
 
 /** What one update came to. */
@@ -149,7 +149,6 @@ export async function createTrainer(
       const overflow = outcome.losses.every(Number.isFinite) && !Number.isFinite(outcome.gradientNorm);
       if (!overflow) lossScale = tried;
       if (!overflow || tried < leastLossScale) return outcome;
-      updater.undo();
     }
   };
 
@@ -186,16 +185,13 @@ export async function createTrainer(
         prepared.begin(Array.from({ length: batch / microBatch }, (_, i) => images + batch + i * microBatch));
       const lr = rate(now);
       const rates = { ...adamFeeds(spec.optimizer, step + 1, lr), emaDecay: [decay(now)] };
-      const { losses, gradientNorm } = await update(micro, rates);
+      const { losses, gradientNorm, trouble } = await update(micro, rates);
       const loss = losses.reduce((a, b) => a + b, 0) / batch;
-      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-        const where = await blame(updater, losses);
-        updater.undo();
+      if (trouble !== undefined)
         throw new NonFiniteError(
-          `step ${step + 1}: the loss is ${loss} and the gradient's norm ${gradientNorm}: ${where}. ` +
+          `step ${step + 1}: the loss is ${loss} and the gradient's norm ${gradientNorm}: ${trouble}. ` +
             `The last good state is kept. A lower training.learningRate.peak or a smaller training.clip usually helps${spec.precision === "float16" ? ", and so does training.precision float32" : ""}.`,
         );
-      }
       sampler.observe(
         lawState,
         draws.map(({ value }) => value),
@@ -267,17 +263,4 @@ export async function createTrainer(
       await moved?.close();
     },
   };
-}
-
-/** The first thing that went wrong: a sample's loss, or a parameter's gradient (seen in Adam's mean of gradients). */
-async function blame({ read, parameters }: Updater, losses: Float32Array): Promise<string> {
-  const sample = losses.findIndex((loss) => !Number.isFinite(loss));
-  if (sample >= 0) return `the loss of sample ${sample} of the batch is ${losses[sample]}`;
-  const { mean } = await read("mean");
-  const broken = layout(parameters).find(({ offset, shape }) =>
-    mean.subarray(offset, offset + sizeOf(shape)).some((value) => !Number.isFinite(value)),
-  );
-  return broken
-    ? `the gradient of ${broken.path} [${broken.shape}] is not finite`
-    : "the gradient overflowed when squared";
 }

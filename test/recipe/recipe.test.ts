@@ -154,6 +154,7 @@ describe("expense", () => {
     assert.ok(parts.trainingFlops >= whole.trainingFlops);
     assert.equal(parts.parameters, whole.parameters);
     assert.equal(whole.stateBytes, 32 * whole.parameters);
+    assert.equal(parts.stateBytes, 24 * parts.parameters);
   });
   test("speed is measured on made-up data", async () => {
     const { readySeconds, secondsPerStep } = await measureSpeed(

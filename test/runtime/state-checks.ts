@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { gradients, input } from "../../src/graph/index.ts";
 import { normals } from "../../src/random/index.ts";
-import { type CompileOptions, compile, compileStateful, createState, type Device } from "../../src/runtime/index.ts";
+import {
+  type CompileOptions,
+  compile,
+  compileInPlace,
+  compileStateful,
+  createState,
+  type Device,
+} from "../../src/runtime/index.ts";
 import { watchTraffic } from "../traffic.ts";
 
 const [rows, width] = [4, 1000];
@@ -91,6 +98,30 @@ export const checks = {
     program.state.load({ weights: start });
     assert.throws(() => program.undo(), /internal: .* not kept/);
     await program.close();
+  },
+
+  "vectors changed in place are as a program makes them": async (device) => {
+    const options = optionsOf(device);
+    // Its vectors are read in every order that may go wrong in place.
+    const change = (length: number) => {
+      const of = (name: string) => input(name, [length]);
+      const [a, b, push] = [of("a"), of("b"), of("push").mul(input("rate", []))];
+      const next = a.mul(0.5).add(push).sub(a.mul(push));
+      return { a: { before: a, after: next }, b: { before: b, after: b.mul(next).add(push).tanh() } };
+    };
+    for (const piece of [width, 256, 333, 4096]) {
+      const [inPlace, whole] = [0, 1].map(() => createState({ a: [width], b: [width], push: [width] }, options));
+      const changing = await compileInPlace(change, width, { ...options, state: inPlace, piece });
+      const program = await compileStateful(change(width), {}, { ...options, state: whole });
+      for (const { load } of [inPlace, whole]) load({ a: start, b: start.map(Math.abs), push: start.map(Math.sin) });
+      for (const rate of [[0.1], [0.2]]) {
+        await changing.run({ rate });
+        await program.step({ rate });
+      }
+      assert.deepEqual(await inPlace.read("a", "b", "push"), await whole.read("a", "b", "push"));
+      await assert.rejects(changing.run({}), /no value given for input "rate"/);
+      for (const each of [inPlace, whole, changing, program]) await each.close();
+    }
   },
 
   "wrong feeds and wrong values change nothing": async (device) => {
