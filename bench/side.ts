@@ -15,6 +15,10 @@ export class Side {
   constructor(command: string, args: readonly string[]) {
     // Detached: Ctrl-C is for the parent, which then closes its standard input.
     this.#child = spawn(command, args, { detached: true });
+    // A second Ctrl-C ends the parent at once: nobody would read what the engine says then.
+    const end = () => this.#child.kill();
+    process.once("exit", end);
+    this.#child.on("close", () => process.off("exit", end));
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#said = (this.#said + text).slice(-2000);

@@ -39,7 +39,11 @@ export const bench = command({
       pythons: python === undefined ? ["python3", "/usr/bin/python3"] : [python],
     });
     for await (const record of running) {
-      if (terminal.signal.aborted) break;
+      if (terminal.signal.aborted) {
+        const some = records.some(({ type }) => type === "network");
+        terminal.say(some ? "Stopped; what was measured before:" : "Stopped before anything was measured.");
+        break;
+      }
       if (record.type === "progress") {
         terminal.progress(record.text);
         continue;
@@ -55,7 +59,7 @@ export const bench = command({
       else for (const line of remarks(record.result)) terminal.say(line);
     }
     const results = records.filter((record) => record.type === "network");
-    for (const line of table(results.flatMap(({ rows }) => rows))) terminal.print(line);
+    if (results.length > 0) for (const line of table(results.flatMap(({ rows }) => rows))) terminal.print(line);
     if (out !== undefined) writeTo(out, `${JSON.stringify(records, null, 1)}\n`);
     const wrong = results.filter(({ result }) => !agrees(result.lossDifference));
     if (wrong.length > 0)
