@@ -187,6 +187,21 @@ function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["gr
   return { image: base, inverse, added };
 }
 
+/** The image of this shape whose pixel (i, j) is, in each block of channels, the one at `place(i, j)` of the blocked value's `pixels`. */
+function pixelsOf(
+  layouts: Layouts,
+  blocked: string,
+  pixels: number,
+  shape: Shape,
+  place: (i: number, j: number) => number,
+): string {
+  const { emit } = layouts;
+  const [b, c, h, w] = shape;
+  const places = emit.ints(Array.from({ length: h * w }, (_, p) => place(Math.floor(p / w), p % w)));
+  const all = layouts.view(blocked, [(b * c) / emit.block, pixels, emit.block]);
+  return layouts.view(emit.node("Gather", [all, places], { axis: 1 }), shape);
+}
+
 const onBlocks = ({ emit }: Layouts, sizes: readonly number[]) => sizes.every((size) => size % emit.block === 0);
 
 export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
@@ -292,40 +307,21 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
     suits(layouts, [x])
       ? { blocked: layouts.node("Upsample", [layouts.blocked(x)], { scales: [1, 1, factor, factor], mode: "nearest" }) }
       : undefined,
-  // Neighbouring pixels are runs of n numbers: first columns join, then rows.
+  // Pixels are runs of n numbers, and Gather brings them into order on all threads.
   interleave: (layouts, y, _, inputs) => {
     if (!suits(layouts, inputs)) return undefined;
-    const { emit } = layouts;
     const [b, c, h, w] = inputs[0].shape;
-    const joined = (pair: readonly string[], run: number) =>
-      emit.node(
-        "Concat",
-        pair.map((x) => layouts.view(x, [(b * c * h * w) / run, run])),
-        { axis: 1 },
-      );
-    const images = inputs.map((x) => layouts.blocked(x));
-    const even = joined(images.slice(0, 2), emit.block);
-    const odd = joined(images.slice(2), emit.block);
-    const rows = 2 * w * emit.block;
-    const whole = emit.node(
-      "Concat",
-      [even, odd].map((x) => layouts.view(x, [(2 * b * c * h * w) / rows, rows])),
-      { axis: 1 },
-    );
-    return { blocked: layouts.view(whole, y.shape) };
+    const { emit } = layouts;
+    const images = inputs.map((x) => layouts.view(layouts.blocked(x), [(b * c) / emit.block, h * w * emit.block]));
+    const joined = emit.node("Concat", images, { axis: 1 });
+    const place = (i: number, j: number) => ((2 * (i % 2) + (j % 2)) * h + (i >> 1)) * w + (j >> 1);
+    return { blocked: pixelsOf(layouts, joined, 4 * h * w, y.shape, place) };
   },
   phase: (layouts, y, { row, column }, [x]) => {
     if (!suits(layouts, [x]) || !layouts.fits(y)) return undefined;
-    const { emit } = layouts;
-    const [b, c, h, w] = x.shape;
-    const split = (value: string, runs: number, run: number, which: number) =>
-      emit.once(`halves ${value} ${run}`, () =>
-        emit.nodes("Split", [layouts.view(value, [runs, 2 * run])], { axis: 1, num_outputs: 2 }, 2),
-      )[which];
-    const rowRun = w * emit.block;
-    const rows = split(layouts.blocked(x), (b * c * h * w) / (2 * rowRun), rowRun, row);
-    const pixels = split(rows, (b * c * h * w) / (4 * emit.block), emit.block, column);
-    return { blocked: layouts.view(pixels, y.shape) };
+    const [, , h, w] = x.shape;
+    const place = (i: number, j: number) => (2 * i + row) * w + 2 * j + column;
+    return { blocked: pixelsOf(layouts, layouts.blocked(x), h * w, y.shape, place) };
   },
   conv2d: (layouts, y, attrs, inputs) => blockedConv(layouts, y, attrs, inputs),
   conv2dInputGrad: (layouts, y, attrs, inputs) => blockedInputGrad(layouts, y, attrs, inputs),

@@ -1,5 +1,5 @@
 /** Adam and AdamW as graphs over one flat vector (Kingma & Ba 2015; Loshchilov & Hutter 2019). */
-import { type Expr, input } from "../graph/index.ts";
+import { type Expr, input, lift } from "../graph/index.ts";
 
 /** What an optimiser is made of, apart from the learning rate. */
 export interface OptimizerSpec {
@@ -50,7 +50,9 @@ export function adam(
   const coupled = type === "adam" && weightDecay !== 0 ? gradient.add(params.mul(weightDecay)) : gradient;
   const nextMean = mean.mul(beta1).add(coupled.mul(1 - beta1));
   const nextSquare = square.mul(beta2).add(coupled.mul(coupled).mul(1 - beta2));
-  const direction = nextMean.mul(lr.mul(meanScale)).div(nextSquare.mul(squareScale).sqrt().add(eps));
+  // √(s v) + ε = √s (√v + ε/√s): the scale is applied to numbers, not to all of v.
+  const root = squareScale.sqrt();
+  const direction = nextMean.mul(lr.mul(meanScale).div(root)).div(nextSquare.sqrt().add(lift(eps).div(root)));
   const shrunk = type === "adamw" && weightDecay !== 0 ? params.sub(params.mul(lr.mul(weightDecay))) : params;
   return { params: shrunk.sub(direction), mean: nextMean, square: nextSquare };
 }
