@@ -1,34 +1,16 @@
 /** `ornstein eval`: how good samples are, in numbers that say how they were made. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { cacheFolder, holdsFeatureStatistics, readFeatureStatistics } from "../data/files/index.ts";
-import { type Dataset, type PixelConvention, pixelConventions } from "../data/index.ts";
+import { type PixelConvention, pixelConventions } from "../data/index.ts";
 import { ConfigError, unknownName } from "../errors/index.ts";
-import {
-  cautions,
-  chooseMetrics,
-  type Examples,
-  type Extractor,
-  examplesAt,
-  type MetricName,
-  measure,
-  metricNames,
-  type Need,
-  type Protocol,
-  parseMetrics,
-  type Reference,
-  type Seen,
-  seeAll,
-} from "../evaluation/index.ts";
+import { examplesAt, type MetricName, metricNames, parseMetrics } from "../evaluation/index.ts";
 import { stream } from "../random/index.ts";
 import { defineRecipe, type Recipe, samplingPlan } from "../recipe/index.ts";
 import {
   appendEvaluation,
   averageOfLength,
-  cachedReference,
   drawSamples,
   type Evaluation,
-  hashBytes,
   hashDataset,
   nearRuns,
   type ParametersOf,
@@ -42,12 +24,13 @@ import { checkPrecision, precisionFlags } from "./compute-flags.ts";
 import { curvesOf } from "./curve.ts";
 import { showing, shown } from "./eta.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
-import { type Chosen, describeFeatures, extractorFor, featureFlags, readFeatures } from "./features.ts";
+import { type Chosen, describeFeatures, featureFlags, readFeatures } from "./features.ts";
 import { checkGuides, guideFlags, withGuides } from "./guides.ts";
+import { type Against, judge, prepareReference, protocolOf } from "./judge.ts";
 import { writePlots } from "./plots.ts";
 import { loadData } from "./recipes.ts";
 import { samplingFlags, samplingOf } from "./sampling-flags.ts";
-import { loadSource, type SourceFlags, sourceFlags, testSplit } from "./sources.ts";
+import { loadSource, sourceFlags } from "./sources.ts";
 import { type Setting, settingsOf } from "./sweep.ts";
 import { type JudgedSetting, sweepPlots, sweepTable } from "./sweep-report.ts";
 import { weightFlags, whichCheckpoint } from "./weights.ts";
@@ -109,7 +92,7 @@ const flagTable = {
   ...sourceFlags,
 };
 
-type EvalFlags = Values<typeof flagTable>;
+export type EvalFlags = Values<typeof flagTable>;
 
 export const evaluate = command({
   name: "eval",
@@ -133,12 +116,6 @@ export const evaluate = command({
     else await evaluateSource(path, flags, chosen, metrics, terminal);
   },
 });
-
-/** Everything but the samples. */
-interface Against {
-  readonly extractor: Extractor;
-  readonly reference: Reference;
-}
 
 async function evaluateRun(
   folder: RunFolder,
@@ -287,105 +264,6 @@ async function evaluateSource(
   } finally {
     await against.extractor.close();
   }
-}
-
-/** What is judged, as far as the reference must fit it. */
-interface Judged {
-  /** Where a run's own data come from, and what they are. */
-  readonly source: string;
-  readonly own?: Dataset;
-  readonly shape: readonly number[];
-}
-
-/** The reference and the network that looks at it. */
-async function prepareReference(
-  flags: EvalFlags,
-  chosen: Chosen,
-  { source, own, shape }: Judged,
-  terminal: Terminal,
-): Promise<Against> {
-  const named = flags.reference;
-  if (named?.endsWith(".npz") && existsSync(named) && (await holdsFeatureStatistics(named))) {
-    const extractor = await extractorFor(chosen, undefined, async () => undefined, flags, terminal);
-    const statistics = await readFeatureStatistics(named);
-    const { mean, covariance } = statistics.features;
-    return {
-      extractor,
-      reference: { record: { name: named, hash: hashBytes(mean, covariance), size: null }, ...statistics },
-    };
-  }
-  const asShaped: SourceFlags =
-    shape.length === 3
-      ? { ...flags, size: flags.size ?? `${shape[1]}x${shape[2]}`, channels: flags.channels ?? shape[0] }
-      : flags;
-  const dataset = named === undefined ? own! : await loadSource(named, asShaped, terminal);
-  if (dataset.shape.join() !== shape.join())
-    throw new ConfigError(
-      `eval: the reference ${dataset.name} has examples of [${dataset.shape.join(", ")}]; what is judged has [${shape.join(", ")}]. Give --size or --channels.`,
-    );
-  const test = () => testSplit(named ?? source, asShaped, terminal);
-  const extractor = await extractorFor(chosen, dataset, test, flags, terminal);
-  const show = showing(terminal);
-  const reference = await shown(cachedReference(dataset, extractor, cacheFolder()), ({ done, total }) =>
-    show(`looking at ${dataset.name}`, done, total),
-  );
-  return { extractor, reference };
-}
-
-const protocolOf = (
-  { n, rounding }: Pick<EvalFlags, "n" | "rounding">,
-  seeds: readonly number[],
-  { extractor, reference }: Against,
-): Protocol => ({
-  n,
-  seeds,
-  features: extractor.record,
-  reference: reference.record,
-  rounding: rounding as PixelConvention,
-});
-
-async function judge(
-  subject: Subject,
-  protocol: Protocol,
-  sets: readonly Examples[],
-  labels: readonly Int32Array[] | undefined,
-  { extractor, reference }: Against,
-  asked: readonly MetricName[] | undefined,
-  terminal: Terminal,
-): Promise<Evaluation> {
-  const show = showing(terminal);
-  const seen: Seen[] = [];
-  for (const [i, set] of sets.entries())
-    seen.push(
-      await shown(seeAll(extractor, set, labels?.[i]), ({ done, total }) =>
-        show(`looking at samples of ${sets.length} seeds`, i + done / total, sets.length),
-      ),
-    );
-  const metrics = chooseMetrics(asked, has(seen[0], reference, extractor), seen[0].colour === undefined);
-  if (metrics.length === 0)
-    throw new ConfigError("eval: no metric can be computed with these features and this reference.");
-  const measuring = measure(metrics, seen, reference);
-  let next = measuring.next();
-  for (let done = 0; !next.done; done++, next = measuring.next()) show(`computing ${next.value}`, done, metrics.length);
-  return {
-    at: new Date().toISOString(),
-    subject,
-    protocol,
-    metrics,
-    measurements: next.value,
-    cautions: cautions(protocol, metrics, seen[0].features.dims),
-  };
-}
-
-/** What there is to compute metrics from. */
-function has(seen: Seen, reference: Reference, { record }: Extractor): ReadonlySet<Need> {
-  const needs: Need[] = [];
-  if (seen.spatial && reference.spatial) needs.push("spatial");
-  if (seen.logits) needs.push("logits");
-  if (seen.labels && record.task === "classes") needs.push("labels");
-  if (seen.colour) needs.push("colour");
-  if (reference.sample) needs.push("sample");
-  return new Set(needs);
 }
 
 function announce({ extractor, reference: { record } }: Against, terminal: Terminal): void {
