@@ -1,6 +1,6 @@
 /**
  * Results without copies. ONNX Runtime computes into the memory that it is given; its Node binding then makes a new array
- * of every output all the same, and copies the result into it, which takes longer than computing a new state of the parameters. So
+ * of every output all the same, and copies the result into it, which takes long where that is the whole state of a training. So
  * models have an output ahead of the others that the binding refuses to make an array of: an empty sequence. It
  * stops there with an error, when everything has been computed and nothing copied.
  */
