@@ -7,8 +7,8 @@ import { oneHot } from "./model.ts";
 import type { PreparedBatch } from "./preparation.ts";
 import { noiseOf } from "./sample-noise.ts";
 import { comparesFeatures, curveOf, type TrainerSpec } from "./spec.ts";
-import type { Updater } from "./step.ts";
 import type { MovedTarget, TargetRows } from "./target.ts";
+import type { Updater } from "./updater.ts";
 import { varianceFeeds } from "./variance-loss.ts";
 
 /** The noise levels of one update. Uniform numbers of samples come from their own streams, those of a batch from its step's. */

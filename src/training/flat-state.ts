@@ -2,7 +2,7 @@
 import { ConfigError } from "../errors/index.ts";
 import { layout, type Parameter, parameterCount } from "../nn/index.ts";
 import type { Safetensors } from "./safetensors.ts";
-import type { StateName } from "./step.ts";
+import type { StateName } from "./update-graphs.ts";
 
 /** One flat array of the state from a checkpoint's tensors, each checked against its parameter. */
 export function flatFromCheckpoint(

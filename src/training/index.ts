@@ -53,6 +53,7 @@ export {
   warmupNames,
 } from "./learning-rate.ts";
 export { compileLiveDenoiser, type LiveAnswer, type LiveDenoiser } from "./live-denoiser.ts";
+export type { Distance } from "./loss-graph.ts";
 export { type ModelSpec, networkOf, networkSides, oneHot } from "./model.ts";
 export { type AdamRates, type AdamState, adam, adamFeeds, adamRates, type OptimizerSpec } from "./optimizer.ts";
 export { averageName, type PowerAverages, powerAverages } from "./power-averages.ts";
@@ -68,20 +69,6 @@ export {
   type StableTargetSpec,
   stableTargetGraphs,
 } from "./stable-target.ts";
-export {
-  changesInPlace,
-  compileUpdate,
-  type Distance,
-  type MemorySpec,
-  memorySpecs,
-  type Outcome,
-  type StateName,
-  stateNames,
-  type UpdateGraphs,
-  type Updater,
-  type UpdateSpec,
-  updateGraphs,
-} from "./step.ts";
 export type { MovedTarget, Shift, TargetMemory, TargetRows, TargetTime } from "./target.ts";
 export type { GuidedTargetSpec, ProgressiveTargetSpec, TeacherGuidance, TeacherTargetSpec } from "./teacher-target.ts";
 export {
@@ -91,3 +78,13 @@ export {
   type Trainer,
   type TrainerOptions,
 } from "./trainer.ts";
+export {
+  type MemorySpec,
+  memorySpecs,
+  type StateName,
+  stateNames,
+  type UpdateGraphs,
+  type UpdateSpec,
+  updateGraphs,
+} from "./update-graphs.ts";
+export { changesInPlace, compileUpdate, type Outcome, type Updater } from "./updater.ts";

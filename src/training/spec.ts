@@ -10,9 +10,9 @@ import type { LearningRateSpec } from "./learning-rate.ts";
 import type { ModelSpec } from "./model.ts";
 import type { OptimizerSpec } from "./optimizer.ts";
 import type { StableTargetSpec } from "./stable-target.ts";
-import type { MemorySpec } from "./step.ts";
 import type { MovedTarget } from "./target.ts";
 import type { TeacherTargetSpec } from "./teacher-target.ts";
+import type { MemorySpec } from "./update-graphs.ts";
 
 export interface TrainerSpec {
   readonly model: ModelSpec;

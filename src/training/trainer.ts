@@ -10,14 +10,16 @@ import { emaDecay } from "./ema.ts";
 import { flatFromCheckpoint } from "./flat-state.ts";
 import { firstLossScale, leastLossScale, lossScaleOf, nextLossScale } from "./gradient.ts";
 import { learningRate } from "./learning-rate.ts";
+import type { Distance } from "./loss-graph.ts";
 import { adamFeeds } from "./optimizer.ts";
 import { type PowerAverages, powerAverages } from "./power-averages.ts";
 import { PreparedBatches, type Preparer } from "./preparation.ts";
 import type { NamedArray, Safetensors } from "./safetensors.ts";
 import { checkData, checkTarget, comparesFeatures, isCurved, isMoved, type TrainerSpec } from "./spec.ts";
 import { compileStableTarget } from "./stable-target.ts";
-import { compileUpdate, type Distance, type Rates, stateNames } from "./step.ts";
 import type { MovedTarget } from "./target.ts";
+import { stateNames } from "./update-graphs.ts";
+import { compileUpdate, type Rates } from "./updater.ts";
 
 /** What one update came to. */
 export interface StepRecord {
