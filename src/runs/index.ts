@@ -28,4 +28,5 @@ export { type RunDescription, RunFolder, type StatsLine, type TeacherDescription
 export { type SampleStore, type SampleStoreKey, sampleStore } from "./sample-store.ts";
 export { type ScatterOptions, type SheetOptions, writeScatter, writeSheet } from "./sheet.ts";
 export { createStudentRun, type TeacherChoice } from "./student-run.ts";
-export { columnsOf, type Ending, type TrainEvent, type TrainRunOptions, trainRun } from "./train.ts";
+export { type Ending, type TrainEvent, type TrainRunOptions, trainRun } from "./train.ts";
+export { columnsOf } from "./training-sheet.ts";

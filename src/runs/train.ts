@@ -1,25 +1,16 @@
 /** Training into a run folder: checkpoints, statistics, samples, and going on where it stopped. */
-import { join } from "node:path";
 import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import {
-  checkFeatures,
-  type DataFacts,
-  draw,
-  needsFeatures,
-  type Recipe,
-  trainerOf,
-  trainerOptions,
-} from "../recipe/index.ts";
+import { checkFeatures, needsFeatures, trainerOf, trainerOptions } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
-import { createTrainer, matchesPools, type StepRecord, type Trainer } from "../training/index.ts";
+import { createTrainer, matchesPools, type StepRecord } from "../training/index.ts";
 import { rewindAverages, saveAverages, storedAverages } from "./averages.ts";
 import { openBatchPreparer } from "./batch-preparer.ts";
 import { dataFingerprint } from "./data-hash.ts";
 import { type LossFeaturesOptions, lossFeatures } from "./loss-features.ts";
 import { openPoolMatcher } from "./pool-matcher.ts";
 import type { RunDescription, RunFolder } from "./run-folder.ts";
-import { writeScatter, writeSheet } from "./sheet.ts";
+import { drawTrainingSheet } from "./training-sheet.ts";
 
 export interface TrainRunOptions extends CompileOptions {
   /** Seconds between checkpoints; 0 for one after every update. Default 60. */
@@ -69,7 +60,8 @@ type Settled = Required<Omit<TrainRunOptions, keyof CompileOptions | "signal" | 
 
 /**
  * Trains a run to its end, its time limit or the signal, and leaves a checkpoint. Continues from the latest checkpoint
- * if there is one. On an error the last good state is checkpointed before it is thrown.
+ * if there is one. The signal ends an update or a solver's step later: a sheet that is being drawn is left out, and the last
+ * one is drawn by going on. On an error the last good state is checkpointed before it is thrown.
  */
 export async function* trainRun(
   folder: RunFolder,
@@ -205,6 +197,12 @@ async function* trainLocked(
   const share = () => Math.min(1, Math.max(trainer.images / total, since(started) / seconds));
   const ending = (): Ending | undefined =>
     trainer.images >= total ? "complete" : signal?.aborted ? "signal" : since(started) >= seconds ? "time" : undefined;
+  /** Whether there was time to draw it. */
+  const drawSheet = async function* (): AsyncGenerator<TrainEvent, boolean> {
+    const path = await drawTrainingSheet(folder, trainer, { ...compileOptions, ...(signal && { signal }) });
+    if (path !== undefined) yield { type: "samples", path, images: trainer.images };
+    return path !== undefined;
+  };
   const speed = new Speed();
   let window: StepRecord[] = [];
   let windowSeconds = 0;
@@ -236,11 +234,7 @@ async function* trainLocked(
       if (since(saved.at) >= checkpointEvery) yield await save();
       const sheet = (at: number) => Math.floor((sheets + 1) * at);
       if (shows && sheet(share()) > sheet(shareBefore) && !ending()) {
-        yield {
-          type: "samples",
-          path: await samplesOf(folder, recipe, trainer, compileOptions),
-          images: record.images,
-        };
+        yield* drawSheet();
         speed.pause();
       }
     }
@@ -248,9 +242,8 @@ async function* trainLocked(
     if (trainer.step !== saved.step) yield await save();
     const why = ending() ?? "signal";
     const { step, images } = trainer;
-    if (shows && why !== "signal")
-      yield { type: "samples", path: await samplesOf(folder, recipe, trainer, compileOptions), images };
-    yield { type: "done", step, images, why };
+    const isDone = !shows || (why !== "signal" && (yield* drawSheet()));
+    yield { type: "done", step, images, why: isDone ? why : "signal" };
   } finally {
     try {
       if (trainer.step !== saved.step) await save();
@@ -306,39 +299,4 @@ function mean(records: readonly StepRecord[]): StepRecord {
       effectiveSampleSize: of(({ effectiveSampleSize = 1 }) => effectiveSampleSize),
     }),
   };
-}
-
-/** As many columns as classes, where samples take each class in turn and there are few: one class a column. */
-export function columnsOf({ model }: Recipe, { classes }: DataFacts): number | undefined {
-  return model.conditional && classes >= 4 && classes <= 16 ? classes : undefined;
-}
-
-/** Samples on a sheet: four rows, or as many points as show where they gather; none of a classifier. */
-export function sheetSize(recipe: Recipe, facts: DataFacts): number {
-  if (recipe.task !== undefined) return 0;
-  return facts.shape.length === 1 ? 2000 : 4 * (columnsOf(recipe, facts) ?? 8);
-}
-
-/**
- * A sheet of samples from the averaged parameters, always of the same noise, so that sheets can be compared. Where there
- * are few classes each has its column.
- */
-async function samplesOf(
-  folder: RunFolder,
-  recipe: Recipe,
-  trainer: Trainer,
-  options: CompileOptions,
-): Promise<string> {
-  const { data } = folder.describe();
-  const path = join(folder.path, "samples", `images-${String(trainer.images).padStart(9, "0")}.png`);
-  const points = data.shape.length === 1;
-  const columns = columnsOf(recipe, data) ?? 8;
-  const count = sheetSize(recipe, data);
-  const { seed } = recipe.training;
-  const drawing = draw(recipe, data, await trainer.read("ema"), { count, seed, batch: count, ...options });
-  let next = await drawing.next();
-  while (!next.done) next = await drawing.next();
-  if (points) await writeScatter(path, next.value, { dims: data.shape[0] });
-  else await writeSheet(path, next.value, { shape: data.shape, columns });
-  return path;
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { RunFolder } from "../../src/runs/index.ts";
 import { inProcess, ornstein, tinyRun } from "./command-line.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ornstein-cli-"));
@@ -115,6 +116,50 @@ for (const [signal, what] of [
     assert.equal(JSON.parse(stdout.trim().split("\n").at(-1) ?? "").why, "signal");
     assert.ok(existsSync(join(run, `checkpoint-${String(last).padStart(9, "0")}.safetensors`)));
   });
+
+/** A run whose sheets of samples take minutes. */
+const slowSheets = [
+  ...["train", ...tinyRun, "--duration", "160", "--checkpoint-every", "1000", "--json"],
+  ...["--set", "sampling.steps=50000"],
+];
+const recordsOf = (stdout: string) =>
+  stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+test("a signal while a sheet is drawn is answered at the sampler's next step", async () => {
+  const run = at("amid");
+  // A sheet is due after half of 10 updates.
+  const { code, stdout, stderr } = await ornstein([...slowSheets, "--sheets", "1", "--out", run], {
+    onLine: (line, child) => {
+      if (JSON.parse(line).step === 5) child.kill("SIGTERM");
+    },
+  });
+  assert.equal(code, 130, stderr);
+  const done = { type: "done", step: 5, images: 80, why: "signal" };
+  assert.deepEqual(recordsOf(stdout).at(-1), done);
+  assert.deepEqual(readdirSync(join(run, "samples")), []);
+  assert.ok(existsSync(join(run, "checkpoint-000000005.safetensors")));
+});
+
+test("the last sheet, when a signal came upon it, is drawn by resuming", async () => {
+  const run = at("last");
+  const { code, stdout, stderr } = await ornstein([...slowSheets, "--sheets", "0", "--out", run], {
+    onLine: (line, child) => {
+      if (JSON.parse(line).type === "checkpoint") child.kill("SIGINT");
+    },
+  });
+  assert.equal(code, 130, stderr);
+  assert.deepEqual(recordsOf(stdout).at(-1), { type: "done", step: 10, images: 160, why: "signal" });
+  assert.deepEqual(readdirSync(join(run, "samples")), []);
+  const folder = RunFolder.open(run);
+  const { recipe } = folder.describe();
+  folder.replaceRecipe({ ...recipe, sampling: { ...recipe.sampling, steps: 4 } });
+  const resumed = await inProcess(["train", "--resume", "--out", run]);
+  assert.equal(resumed.code, 0, resumed.stderr);
+  assert.deepEqual(readdirSync(join(run, "samples")), ["images-000000160.png"]);
+});
 
 test("Ctrl-C before a command begins, and before it has anything to keep, is answered too", async () => {
   // Ctrl-C as soon as somebody listens to it.
