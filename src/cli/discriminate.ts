@@ -4,7 +4,6 @@ import { datasetFromArray } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { againstSamples, defineRecipe, discriminatorRecipe, factsOf } from "../recipe/index.ts";
 import { drawSamples, parametersOf, RunFolder, trainDiscriminator } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { command, grouped } from "./command.ts";
 import { showing, shown } from "./eta.ts";
 import { toPaste } from "./program.ts";
@@ -62,7 +61,7 @@ export const discriminate = command({
     const judge = defineRecipe(discriminatorRecipe(recipe, plan), "discriminate");
     if (RunFolder.exists(out) && JSON.stringify(RunFolder.open(out).describe().recipe) !== JSON.stringify(judge))
       throw new ConfigError(`${out}: holds another run. Choose another --out.`);
-    const options = { threads: flags.threads, device: flags.device as Device };
+    const options = { threads: flags.threads, device: flags.device };
     const dataset = await loadData(recipe, terminal);
     const show = showing(terminal);
     const { sets, labels } = await shown(

@@ -1,9 +1,9 @@
 /** A distillation as it is planned, kept and carried out: a run for every phase, in one folder. */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, reasonOf } from "../errors/index.ts";
 import { defineRecipe, type Recipe } from "../recipe/index.ts";
-import { createStudentRun, explained, RunFolder } from "../runs/index.ts";
+import { checkFree, createStudentRun, RunFolder } from "../runs/index.ts";
 import type { Terminal } from "./command.ts";
 import { writeTo } from "./places.ts";
 import { toPaste } from "./program.ts";
@@ -34,14 +34,11 @@ const phasePath = (out: string, phase: Recipe): string =>
 /** Whether a folder holds a distillation. */
 const holdsPlan = (out: string): boolean => existsSync(join(out, planName));
 
-/** Throws ConfigError unless a new distillation may be made there: in no folder yet, or in an empty one. */
-export function checkFree(out: string): void {
+/** Throws ConfigError unless a new distillation may be made there. */
+export function checkNoPlan(out: string): void {
   if (holdsPlan(out))
     throw new ConfigError(`${out}: holds a distillation already. Continue it with --resume, or choose another --out.`);
-  if (!existsSync(out)) return;
-  if (!statSync(out).isDirectory()) throw new ConfigError(`${out}: is a file, not a folder. Choose another --out.`);
-  if (explained(out, () => readdirSync(out)).length > 0)
-    throw new ConfigError(`${out}: is not empty. Choose another --out.`);
+  checkFree(out);
 }
 
 /** A plan to distil a run, whose averaged parameters at the end of its training teach unless others are named. */

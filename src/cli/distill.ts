@@ -2,11 +2,10 @@
 import { ConfigError } from "../errors/index.ts";
 import { consistencyMetrics, samplingPlan, studentLosses } from "../recipe/index.ts";
 import { RunFolder } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { command, flagName, grouped } from "./command.ts";
-import { carryOut, checkFree, planOf, readPlan, savePlan } from "./distill-plan.ts";
+import { carryOut, checkNoPlan, planOf, readPlan, savePlan } from "./distill-plan.ts";
 import { consistencyPhase, consistencyRequest, phasesOf, progressiveRequest } from "./students.ts";
-import { runFlags } from "./train.ts";
+import { runFlags, runOptions } from "./train.ts";
 import { parameterFlags, whichCheckpoint } from "./weights.ts";
 
 const methods = ["progressive", "consistency"] as const;
@@ -91,14 +90,7 @@ export const distill = command({
     ...runFlags,
   },
   async run(path, flags, terminal) {
-    const compileOptions = { threads: flags.threads, device: flags.device as Device };
-    const options = {
-      ...compileOptions,
-      keep: flags.keep,
-      checkpointEvery: flags.checkpointEvery,
-      sheets: flags.sheets,
-      signal: terminal.signal,
-    };
+    const options = { ...runOptions(flags, terminal), sheets: flags.sheets };
     if (flags.resume) {
       if (flags.out === undefined)
         throw new ConfigError("distill --resume: needs --out DIR, the folder of its phases.");
@@ -112,11 +104,16 @@ export const distill = command({
     }
     if (path === undefined) throw new ConfigError("distill: needs a RUN to learn from.");
     const out = flags.out ?? `${path.replace(/\/+$/, "")}-distilled`;
-    if (!flags.dryRun) checkFree(out);
+    if (!flags.dryRun) checkNoPlan(out);
     const teacher = RunFolder.open(path);
     const { recipe, data } = teacher.describe();
     teacher.load(whichCheckpoint(flags.checkpoint));
-    const setting = { teacher: recipe, facts: data, compile: compileOptions, terminal };
+    const setting = {
+      teacher: recipe,
+      facts: data,
+      compile: { threads: flags.threads, device: flags.device },
+      terminal,
+    };
     const phases =
       flags.method === "consistency"
         ? [await consistencyPhase(consistencyRequest(flags), setting)]

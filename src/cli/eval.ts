@@ -18,7 +18,6 @@ import {
   type Subject,
   storedAverages,
 } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
 import { checkPrecision, precisionFlags } from "./compute-flags.ts";
 import { curvesOf } from "./curve.ts";
@@ -45,7 +44,7 @@ const flagTable = {
     ...featureFlags,
     rounding: {
       type: "choice",
-      choices: Object.keys(pixelConventions),
+      choices: Object.keys(pixelConventions) as PixelConvention[],
       default: "edm",
       help: "How samples become bytes: edm rounds, adm truncates",
     },
@@ -157,17 +156,12 @@ async function evaluateRun(
         n: flags.n,
         seeds,
         batch: Math.min(flags.batch ?? (data.shape.length === 1 ? 1000 : 64), flags.n),
-        rounding: flags.rounding as PixelConvention,
+        rounding: flags.rounding,
         ...(flags.precision && { precision: flags.precision }),
       };
       const { subject, sets, labels } = await withGuides(flags, (guides) =>
         shown(
-          drawSamples(
-            folder,
-            data,
-            { ...request, ...guides },
-            { threads: flags.threads, device: flags.device as Device },
-          ),
+          drawSamples(folder, data, { ...request, ...guides }, { threads: flags.threads, device: flags.device }),
           ({ done, total }) => show(`drawing ${total} samples`, done, total),
         ),
       );

@@ -16,7 +16,6 @@ import {
   studentLevels,
 } from "../recipe/index.ts";
 import { probe, RunFolder, type StatsLine, type TeacherDescription } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { networkSides } from "../training/index.ts";
 import { command, givenOf, grouped, type Terminal } from "./command.ts";
 import { twoColumns } from "./layout.ts";
@@ -128,7 +127,7 @@ export const explain = command({
       return;
     }
     terminal.progress("measuring a few steps…");
-    const taken = await probe(recipe, facts, { threads: flags.threads, device: flags.device as Device });
+    const taken = await probe(recipe, facts, { threads: flags.threads, device: flags.device });
     const memory = taken.bytes + dataBytes();
     const { speed } = taken;
     terminal.print(row("here", measured(recipe, expense, speed, memory)));

@@ -41,7 +41,7 @@ export function readFeatures(text: string): Chosen {
 
 export interface FeatureOptions {
   readonly threads: number;
-  readonly device: string;
+  readonly device: Device;
 }
 
 /** The extractor that was chosen; `auto` learns from `dataset`, and is tested on what `heldOut` loads, if anything. */
@@ -52,7 +52,7 @@ export async function extractorFor(
   { threads, device }: FeatureOptions,
   terminal: Terminal,
 ): Promise<Extractor> {
-  const options = { threads, device: device as Device };
+  const options = { threads, device };
   const isPoints = dataset?.shape.length === 1;
   if (!("path" in chosen)) {
     if (isPoints) return pointExtractor;
@@ -82,7 +82,7 @@ export function featureMapFor(
   { threads, device }: FeatureOptions,
   terminal: Terminal,
 ): Promise<OpenFeatureMap> {
-  const options = { threads, device: device as Device, ...(heldOut && { heldOut }) };
+  const options = { threads, device, ...(heldOut && { heldOut }) };
   return trained(autoFeatureMap(dataset, cacheFolder(), options), dataset, terminal);
 }
 

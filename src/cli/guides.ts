@@ -2,7 +2,6 @@
 import { ConfigError } from "../errors/index.ts";
 import type { DiscriminatorGuidance, Guides } from "../recipe/index.ts";
 import { openDiscriminator, RunFolder } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { openClassifier } from "./accuracy.ts";
 import { grouped, type Values } from "./command.ts";
 import type { weightFlags } from "./weights.ts";
@@ -50,7 +49,7 @@ export function checkGuides(flags: Values<typeof guideFlags>): void {
 export async function withGuides<T>(flags: GuideFlags, work: (guides: Guides) => Promise<T>): Promise<T> {
   const { classifier: guide, classifierScale: scale = 1, discriminator: judge } = flags;
   const settings = correction(flags);
-  const options = { threads: flags.threads, device: flags.device as Device };
+  const options = { threads: flags.threads, device: flags.device };
   const classifier = guide === undefined ? undefined : openClassifier(RunFolder.open(guide), options);
   const discriminator = judge === undefined ? undefined : openDiscriminator(RunFolder.open(judge), options);
   try {

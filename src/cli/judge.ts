@@ -1,7 +1,7 @@
 /** How `ornstein eval` judges samples: what looks at them, what they are held against, and the metrics between. */
 import { existsSync } from "node:fs";
 import { cacheFolder, holdsFeatureStatistics, readFeatureStatistics } from "../data/files/index.ts";
-import type { Dataset, PixelConvention } from "../data/index.ts";
+import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import {
   cautions,
@@ -82,7 +82,7 @@ export const protocolOf = (
   seeds,
   features: extractor.record,
   reference: reference.record,
-  rounding: rounding as PixelConvention,
+  rounding,
 });
 
 /** Evaluates sets of samples, one of each seed. Throws ConfigError where no metric can be computed. */

@@ -122,7 +122,7 @@ export const likelihood = command({
 
 async function measureFlow(model: TrainedModel, dataset: Dataset, flags: LikelihoodFlags, terminal: Terminal) {
   const { n, passes = 1, probes = 1, probe = "rademacher", exact, rtol = 1e-5, unconditional, seed, batch } = flags;
-  const dequantisation = (flags.dequantisation ?? "uniform") as Dequantisation;
+  const dequantisation = flags.dequantisation ?? "uniform";
   const measuring = runLikelihood(model, dataset, {
     count: n,
     dequantisation,

@@ -16,7 +16,6 @@ import {
   type Recipe,
 } from "../recipe/index.ts";
 import type { RunFolder } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { grouped, type Terminal, type Values } from "./command.ts";
 import { computeFlags } from "./compute-flags.ts";
 import { openModel } from "./weights.ts";
@@ -71,7 +70,7 @@ export async function measureSpreads(
     checkpoint: "latest",
     ema: undefined,
     batch: undefined,
-    device: device as Device,
+    device,
     threads,
   });
   try {

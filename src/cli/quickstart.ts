@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { ConfigError } from "../errors/index.ts";
 import { preset, type Recipe, resolveRecipe } from "../recipe/index.ts";
 import { RunFolder, writeSheet } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { command, type Terminal } from "./command.ts";
 import { carryOut, planOf, savePlan } from "./distill-plan.ts";
 import { drawRun } from "./drawing.ts";
@@ -13,7 +12,7 @@ import { program, toPaste } from "./program.ts";
 import { descriptionOf, loadData } from "./recipes.ts";
 import { phasesOf } from "./students.ts";
 import { amount, duration } from "./terminal.ts";
-import { follow, runFlags } from "./train.ts";
+import { follow, runFlags, runOptions } from "./train.ts";
 
 const presetName = "first-picture";
 /** Columns of the sheet; its rows are the classes. */
@@ -41,11 +40,10 @@ export const quickstart = command({
     },
     ...runFlags,
   },
-  async run(_, { minutes, distill: steps, out, threads, device, keep, checkpointEvery }, terminal) {
+  async run(_, { minutes, distill: steps, out, ...flags }, terminal) {
     if (steps !== undefined && !isStudent(steps))
       throw new ConfigError(`quickstart: --distill must be one of ${Object.keys(students).join(", ")}; got ${steps}.`);
     const started = performance.now();
-    const compileOptions = { threads, device: device as Device };
     const found = place(out);
     terminal.say("A small diffusion model learns to draw handwritten digits.");
     const recipe = found.folder?.describe().recipe ?? preset(presetName);
@@ -53,7 +51,7 @@ export const quickstart = command({
     const folder =
       found.folder ?? RunFolder.create(found.path, descriptionOf(endless(resolveRecipe(recipe, dataset)), dataset));
     const secondsLeft = () => 60 * minutes - (performance.now() - started) / 1000;
-    const options = { ...compileOptions, keep, checkpointEvery, signal: terminal.signal };
+    const options = runOptions(flags, terminal);
 
     // How fast a machine is shows while it trains; when the first part of the time is over, the rest is planned.
     if (isEndless(folder.describe().recipe)) {
@@ -81,7 +79,13 @@ export const quickstart = command({
     const { data } = folder.describe();
     const { samples } = await drawRun(
       folder,
-      { count: columns * data.classes, seed: 1, label: (i) => Math.floor(i / columns), ...compileOptions },
+      {
+        count: columns * data.classes,
+        seed: 1,
+        label: (i) => Math.floor(i / columns),
+        threads: flags.threads,
+        device: flags.device,
+      },
       terminal,
     );
     const sheet = sheetOf(folder);

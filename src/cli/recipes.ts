@@ -55,7 +55,7 @@ interface AskedFlags extends RecipeFlags {
   /** "classifier" asks for the one that guides the recipe's models. */
   readonly objective?: string;
   readonly threads?: number;
-  readonly device?: string;
+  readonly device?: Device;
 }
 
 /** What to train, with its data loaded and everything resolved. */
@@ -142,7 +142,7 @@ function allowedMemory({ microBatch, maxMemory }: AskedFlags): number | undefine
 /** How the command computes, where it says so. */
 const computing = ({ threads, device }: AskedFlags) => ({
   ...(threads !== undefined && { threads }),
-  ...(device !== undefined && { device: device as Device }),
+  ...(device !== undefined && { device }),
 });
 
 const withoutSize = ({ data: { size: _, ...data }, ...recipe }: Recipe) => ({ ...recipe, data });

@@ -5,7 +5,6 @@ import { npyBytes } from "../data/files/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { defineRecipe, latentOf, samplingPlan } from "../recipe/index.ts";
 import { columnsOf, type RunDescription, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { slerp } from "../sampling/index.ts";
 import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
 import { checkPrecision, precisionFlags } from "./compute-flags.ts";
@@ -191,7 +190,7 @@ async function drawSamples(folder: RunFolder, flags: SampleFlags, terminal: Term
     seed,
     ...whichParameters(flags),
     threads: flags.threads,
-    device: flags.device as Device,
+    device: flags.device,
     ...(flags.precision === "float16" && { precision: flags.precision }),
     ...(flags.batch !== undefined && { batch: flags.batch }),
     ...(flags.class !== undefined ? { label: () => flags.class } : label && { label }),

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { ConfigError, unknownName } from "../errors/index.ts";
 import { type Recipe, recipePathSamplers, usualLevels } from "../recipe/index.ts";
-import { samplers } from "../sampling/index.ts";
+import { type SamplerName, samplers } from "../sampling/index.ts";
 import { flagName, grouped, type Values } from "./command.ts";
 import { readGridFile } from "./grid-file.ts";
 
@@ -15,7 +15,7 @@ const solverFlags = grouped("Solver and steps", {
   steps: { type: "integer", min: 1, help: "Solver steps" },
   sampler: {
     type: "choice",
-    choices: [...Object.keys(samplers), ...recipePathSamplers],
+    choices: [...(Object.keys(samplers) as SamplerName[]), ...recipePathSamplers],
     help: "Solver; the recipe's if left out",
   },
   option: { type: "strings", value: "NAME=VALUE", help: "An option of the solver, such as eta=0.5; may be repeated" },
@@ -66,7 +66,7 @@ function range(recipe: Recipe, own: Sampling["grid"]) {
 /** The recipe's sampling with what the flags say. */
 export function samplingOf(recipe: Recipe, flags: SamplingFlags): Sampling {
   const { options: own, ...rest } = recipe.sampling;
-  const sampler = (flags.sampler ?? rest.sampler) as Sampling["sampler"];
+  const sampler = flags.sampler ?? rest.sampler;
   checkNoGrid(sampler, flags);
   // Another sampler starts from its own defaults, not from the options of the recipe's.
   const options = {
@@ -83,7 +83,7 @@ export function samplingOf(recipe: Recipe, flags: SamplingFlags): Sampling {
   return {
     ...rest,
     sampler,
-    ...(flags.path !== undefined && { path: flags.path as NonNullable<Sampling["path"]> }),
+    ...(flags.path !== undefined && { path: flags.path }),
     steps: found.type === "levels" ? found.sigmas.length : (flags.steps ?? rest.steps),
     grid: found,
     ...(Object.keys(options).length > 0 && { options }),

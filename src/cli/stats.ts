@@ -1,5 +1,5 @@
 /** `ornstein stats`: statistics of a data set's features, for other programs and for comparing without the data. */
-import { cacheFolder, featureStatisticsBytes, type StatisticsLayout } from "../data/files/index.ts";
+import { cacheFolder, featureStatisticsBytes } from "../data/files/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { areImages, examplesAt } from "../evaluation/index.ts";
 import { stream } from "../random/index.ts";
@@ -54,7 +54,7 @@ export const stats = command({
       const reference = await shown(cachedReference(dataset, extractor, cacheFolder()), ({ done, total }) =>
         show(`looking at ${dataset.name}`, done, total),
       );
-      const layout = flags.layout as StatisticsLayout;
+      const layout = flags.layout;
       if (flags.out !== undefined) {
         const some = stream(0, "stored").permutation(dataset.size).subarray(0, storedImages).sort();
         const images = layout === "adm" ? examplesAt(dataset, some) : undefined;

@@ -104,7 +104,7 @@ export const steps = command({
       const dataset = await heldOut(recipe, flags, terminal);
       const { n, seed, levels: levelCount } = flags;
       if (flags.search) {
-        const loss = (flags.loss as StepLoss | undefined) ?? (dataset.shape.length === 1 ? "energy" : "kid");
+        const loss = flags.loss ?? (dataset.shape.length === 1 ? "energy" : "kid");
         const grids = await withFeatures(loss, recipe, dataset, flags, terminal, (features) =>
           searched(model, dataset, budgets, { ...flags, loss, ...(features && { features }) }, terminal),
         );

@@ -6,9 +6,8 @@ import type { Dataset } from "../data/index.ts";
 import { ConfigError } from "../errors/index.ts";
 import { expenseOf, objectiveOf, type Recipe, samplingPlan } from "../recipe/index.ts";
 import { type Ending, RunFolder, type TrainRunOptions, trainRun } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { reportAccuracy } from "./accuracy.ts";
-import { command, flagName, grouped, type Terminal } from "./command.ts";
+import { command, flagName, grouped, type Terminal, type Values } from "./command.ts";
 import { checkPrecision, computeFlags } from "./compute-flags.ts";
 import { toPaste } from "./program.ts";
 import { askedRecipe, descriptionOf, loadData, prepare, readDuration, readRecipe, recipeFlags } from "./recipes.ts";
@@ -22,6 +21,12 @@ export const runFlags = {
   }),
   ...computeFlags,
 };
+
+/** What training is told of {@link runFlags}; Ctrl-C ends it. */
+export const runOptions = (
+  { keep, checkpointEvery, threads, device }: Values<typeof runFlags>,
+  { signal }: Terminal,
+) => ({ keep, checkpointEvery, threads, device, signal });
 
 export const train = command({
   name: "train",
@@ -62,14 +67,7 @@ export const train = command({
     ...runFlags,
   },
   async run(name, flags, terminal) {
-    const options = {
-      threads: flags.threads,
-      device: flags.device as Device,
-      keep: flags.keep,
-      checkpointEvery: flags.checkpointEvery,
-      sheets: flags.sheets,
-      signal: terminal.signal,
-    };
+    const options = { ...runOptions(flags, terminal), sheets: flags.sheets };
     if (flags.resume) {
       if (flags.out === undefined) throw new ConfigError("train --resume: needs --out DIR, the run to continue.");
       const fixed = (["data", "batch", "microBatch", "maxMemory", "memory", "precision", "seed"] as const).find(

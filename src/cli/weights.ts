@@ -2,7 +2,6 @@
 import { ConfigError } from "../errors/index.ts";
 import { type TrainedModel, trainedModel } from "../recipe/index.ts";
 import { type ParametersOf, parametersOf, type RunFolder } from "../runs/index.ts";
-import type { Device } from "../runtime/index.ts";
 import { grouped, type Values } from "./command.ts";
 import { checkPrecision, computeFlags } from "./compute-flags.ts";
 
@@ -37,7 +36,7 @@ export function openModel(
   checkPrecision(precision, device);
   const { recipe, data } = folder.describe();
   const { params } = parametersOf(folder, whichParameters(which));
-  return trainedModel(recipe, data, params, { device: device as Device, threads, ...(precision && { precision }) });
+  return trainedModel(recipe, data, params, { device, threads, ...(precision && { precision }) });
 }
 
 /** What the flags mean. */

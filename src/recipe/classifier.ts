@@ -6,6 +6,7 @@ import type { CompileOptions } from "../runtime/index.ts";
 import { sigmaSteps } from "../sampling/index.ts";
 import { type Classifier, compileClassifier } from "../training/index.ts";
 import { checkExamples, estimate } from "./examples.ts";
+import { perBatch } from "./per-batch.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
 import { evenBatch } from "./trained.ts";
 import { usualLevels } from "./trained-levels.ts";
@@ -69,21 +70,10 @@ export function trainedClassifier(
       "classifier: the run is a denoiser's. Train one with: ornstein train RECIPE --objective classifier.",
     );
   const { precondition } = objectiveOf(recipe);
-  const compiled = new Map<number, Promise<Classifier>>();
-  return {
-    recipe,
-    facts,
-    params,
-    classifier(batch) {
-      const known =
-        compiled.get(batch) ?? compileClassifier({ ...spec, classifies }, params, { precondition, batch, ...options });
-      compiled.set(batch, known);
-      return known;
-    },
-    async close() {
-      await Promise.all([...compiled.values()].map(async (classifier) => (await classifier).close()));
-    },
-  };
+  const { of: classifier, close } = perBatch((batch) =>
+    compileClassifier({ ...spec, classifies }, params, { precondition, batch, ...options }),
+  );
+  return { recipe, facts, params, classifier, close };
 }
 
 export interface AccuracyRequest {

@@ -7,6 +7,7 @@ import type { CompileOptions } from "../runtime/index.ts";
 import type { Discriminator } from "../sampling/index.ts";
 import { type BatchLabels, compileDiscriminator } from "../training/index.ts";
 import { classifierRecipe } from "./classifier.ts";
+import { perBatch } from "./per-batch.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
 
 /** What a discriminator tells apart, in the order of its logits. */
@@ -103,21 +104,15 @@ export function trainedDiscriminator(
     throw new ConfigError("discriminator: the run is none. Make one with: ornstein discriminate RUN.");
   const { precondition } = objectiveOf(recipe);
   const { sigma } = vpSigma({ betaMin: 0.1, betaMax: 20 });
-  const compiled = new Map<number, ReturnType<typeof compileDiscriminator>>();
+  const { of, close } = perBatch((batch) =>
+    compileDiscriminator({ ...spec, classifies }, params, { precondition, sigma, batch, ...options }),
+  );
   return {
     facts,
     params,
     classes: spec.classes,
-    async discriminator(batch, labels) {
-      const known =
-        compiled.get(batch) ??
-        compileDiscriminator({ ...spec, classifies }, params, { precondition, sigma, batch, ...options });
-      compiled.set(batch, known);
-      return (await known).verdict(labels);
-    },
-    async close() {
-      await Promise.all([...compiled.values()].map(async (one) => (await one).close()));
-    },
+    discriminator: async (batch, labels) => (await of(batch)).verdict(labels),
+    close,
   };
 }
 

@@ -13,6 +13,15 @@ const counts = z.array(count).min(1);
 const auxiliary = z.enum(["standard", "skip", "residual"]);
 const common = optional({ outChannels: count, dropout: share });
 
+/** Of Karras' U-Nets. */
+const edm = {
+  modelChannels: count,
+  channelMult: counts,
+  channelMultEmb: count,
+  numBlocks: count,
+  attentionResolutions: z.array(count),
+};
+
 const adm = {
   modelChannels: count,
   channelMult: z.array(positive).min(1),
@@ -31,11 +40,7 @@ export const networkSchema = z.discriminatedUnion("type", [
   member("song-unet", {
     ...common,
     ...optional({
-      modelChannels: count,
-      channelMult: counts,
-      channelMultEmb: count,
-      numBlocks: count,
-      attentionResolutions: z.array(count),
+      ...edm,
       embedding,
       channelMultNoise: count,
       encoder: auxiliary,
@@ -45,14 +50,7 @@ export const networkSchema = z.discriminatedUnion("type", [
   }),
   member("dhariwal-unet", {
     ...common,
-    ...optional({
-      modelChannels: count,
-      channelMult: counts,
-      channelMultEmb: count,
-      numBlocks: count,
-      attentionResolutions: z.array(count),
-      channelsPerHead: count,
-    }),
+    ...optional({ ...edm, channelsPerHead: count }),
   }),
   member("adm-unet", {
     ...common,

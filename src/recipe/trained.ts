@@ -3,6 +3,7 @@ import { ConfigError } from "../errors/index.ts";
 import type { Precision } from "../graph/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import { compileDenoiser, type Denoiser } from "../training/index.ts";
+import { perBatch } from "./per-batch.ts";
 import { type DataFacts, modelOf, objectiveOf, type Recipe } from "./recipe.ts";
 
 export interface TrainedModel {
@@ -37,29 +38,17 @@ export function trainedModel(
       "model: the run is a classifier's, which cannot denoise. It guides others: sample RUN --classifier.",
     );
   const { precondition } = objectiveOf(recipe);
-  const compiled = new Map<number, Promise<Denoiser>>();
-  const ready: Denoiser[] = [];
+  const denoisers = perBatch((batch) => compileDenoiser(spec, params, { precondition, batch, ...options }));
   return {
     recipe,
     facts,
     dims: spec.shape.reduce((n, size) => n * size, 1),
     classes: spec.classes,
-    denoiser(batch) {
-      const known = compiled.get(batch);
-      if (known) return known;
-      const fresh = compileDenoiser(spec, params, { precondition, batch, ...options }).then((denoiser) => {
-        ready.push(denoiser);
-        return denoiser;
-      });
-      compiled.set(batch, fresh);
-      return fresh;
-    },
+    denoiser: denoisers.of,
     get calls() {
-      return ready.reduce((sum, { calls }) => sum + calls, 0);
+      return denoisers.ready.reduce((sum, { calls }) => sum + calls, 0);
     },
-    async close() {
-      await Promise.all(ready.map((denoiser) => denoiser.close()));
-    },
+    close: denoisers.close,
   };
 }
 

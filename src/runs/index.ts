@@ -17,6 +17,7 @@ export {
   type Subject,
 } from "./evaluation-log.ts";
 export { autoFeatureMap, autoFeatures, openFeatures } from "./feature-files.ts";
+export { checkFree } from "./free-folder.ts";
 export { type LossFeatures, type LossFeaturesOptions, lossFeatures } from "./loss-features.ts";
 export { nearRuns } from "./no-run.ts";
 export { type FoundParameters, type ParametersOf, parametersOf } from "./parameters.ts";

@@ -10,7 +10,6 @@ import {
   readSync,
   rmdirSync,
   rmSync,
-  statSync,
 } from "node:fs";
 import { join } from "node:path";
 import { isLock, type Lock, makeFolder, tryLock } from "../disk/index.ts";
@@ -19,6 +18,7 @@ import { type DataFacts, defineRecipe, type Recipe } from "../recipe/index.ts";
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StepRecord } from "../training/index.ts";
 import { explained, writeAtomic } from "./atomic.ts";
 import { hashBytes } from "./data-hash.ts";
+import { checkFree } from "./free-folder.ts";
 import { type LossFeatures, readLossFeatures, writeLossFeatures } from "./loss-features.ts";
 import { noRun } from "./no-run.ts";
 
@@ -86,10 +86,7 @@ export class RunFolder {
   static checkFree(path: string): void {
     if (RunFolder.exists(path))
       throw new ConfigError(`${path}: holds a run already. Continue it with --resume, or choose another --out.`);
-    if (!existsSync(path)) return;
-    if (!statSync(path).isDirectory()) throw new ConfigError(`${path}: is a file, not a folder. Choose another --out.`);
-    if (explained(path, () => readdirSync(path)).length > 0)
-      throw new ConfigError(`${path}: is not empty. Choose another --out.`);
+    checkFree(path);
   }
 
   /** Takes the folder away again if training left nothing in it, as when it could not begin. */
