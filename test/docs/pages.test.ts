@@ -6,6 +6,7 @@ import { commands } from "../../src/cli/commands.ts";
 import { helpOf } from "../../src/cli/help.ts";
 import { parseCommandLine } from "../../src/cli/parse.ts";
 import { askedRecipe, type RecipeFlags } from "../../src/cli/recipes.ts";
+import { defineRecipe, preset, setField } from "../../src/recipe/index.ts";
 import { blocks, pages, read, root } from "./pages.ts";
 
 /** The words of a line of shell, without its comment. */
@@ -29,6 +30,14 @@ describe("commands in the documentation and in help can be given", () => {
     }
   for (const { name, examples } of Object.values(commands))
     for (const example of examples) test(`${name} --help: ${example}`, () => check(example));
+});
+
+describe("fields in the text of the documentation can be set", () => {
+  for (const page of pages)
+    for (const [, assignment] of read(page).matchAll(/`--set ([a-z][^`]*)`/g))
+      test(`${page}: ${assignment}`, () => {
+        defineRecipe(setField(preset("edm"), words(assignment)[0]));
+      });
 });
 
 test("docs/cli.md has the help of every command, word for word", () => {
