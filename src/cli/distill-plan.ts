@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, reasonOf } from "../errors/index.ts";
 import { defineRecipe, type Recipe } from "../recipe/index.ts";
-import { checkFree, createStudentRun, RunFolder } from "../runs/index.ts";
+import { checkFree, createStudentRun, hasTrainingSheet, RunFolder } from "../runs/index.ts";
 import type { Terminal } from "./command.ts";
 import { writeTo } from "./places.ts";
 import { toPaste } from "./program.ts";
@@ -71,7 +71,7 @@ export function readPlan(out: string): DistillPlan {
   return { ...plan, phases: plan.phases.map((phase) => defineRecipe(phase, file)) };
 }
 
-/** Trains every phase that is not complete. */
+/** Trains every phase that is not complete, and draws the last sheet of one that was stopped at it. */
 export async function carryOut(
   out: string,
   { teacher, checkpoint, weights, phases }: DistillPlan,
@@ -89,7 +89,7 @@ export async function carryOut(
     const folder = RunFolder.exists(path)
       ? RunFolder.open(path)
       : createStudentRun(path, phase, from, i === 0 ? choice : {});
-    if (!folder.isComplete()) {
+    if (!folder.isComplete() || !hasTrainingSheet(folder)) {
       const started = performance.now();
       terminal.say(`Phase ${i + 1} of ${phases.length}: ${phaseName(phase)}`);
       const { why } = await follow(folder, dataset, terminal, { ...options, part: `of phase ${i + 1}` });

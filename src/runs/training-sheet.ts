@@ -1,4 +1,5 @@
 /** The sheets of samples that a run in training leaves, to see how it comes along. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type DataFacts, draw, type Recipe } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
@@ -16,6 +17,12 @@ export function sheetSize(recipe: Recipe, facts: DataFacts): number {
   if (recipe.task !== undefined) return 0;
   return facts.shape.length === 1 ? 2000 : 4 * (columnsOf(recipe, facts) ?? 8);
 }
+
+const sheetPath = ({ path }: RunFolder, images: number): string =>
+  join(path, "samples", `images-${String(images).padStart(9, "0")}.png`);
+
+/** Whether there is a sheet of the latest checkpoint. */
+export const hasTrainingSheet = (folder: RunFolder): boolean => existsSync(sheetPath(folder, folder.imagesSeen()));
 
 export interface TrainingSheetOptions extends CompileOptions {
   /** Once it is given, drawing ends after the solver's present step. */
@@ -38,7 +45,7 @@ export async function drawTrainingSheet(
   let next = await drawing.next();
   while (!next.done) next = await (signal?.aborted ? drawing.return(new Float64Array()) : drawing.next());
   if (signal?.aborted) return undefined;
-  const path = join(folder.path, "samples", `images-${String(trainer.images).padStart(9, "0")}.png`);
+  const path = sheetPath(folder, trainer.images);
   if (data.shape.length === 1) await writeScatter(path, next.value, { dims: data.shape[0] });
   else await writeSheet(path, next.value, { shape: data.shape, columns: columnsOf(recipe, data) ?? 8 });
   return path;

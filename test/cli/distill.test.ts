@@ -60,6 +60,16 @@ test("goes on where it stopped, to the same parameters", async () => {
   assert.ok(weights(again).equals(weights(out)));
 });
 
+test("draws the last sheet of a phase that was stopped at it", async () => {
+  const again = join(folder, "unseen");
+  cpSync(out, again, { recursive: true });
+  const sheet = join(again, "steps-2", "samples", "images-000000320.png");
+  rmSync(sheet);
+  const { code, stderr } = await inProcess(["distill", "--resume", "--out", again]);
+  assert.equal(code, 0, stderr);
+  assert.ok(existsSync(sheet));
+});
+
 test("goes any whole factor from phase to phase, the last one longer", async () => {
   const { code, stdout, stderr } = await inProcess([
     ...["distill", teacher, "--from", "24", "--to", "12,3,1", "--duration", "160,320", "--dry-run", "--json"],
