@@ -9,6 +9,12 @@ import { inProcess, ornstein, tinyRun } from "./command-line.ts";
 const folder = mkdtempSync(join(tmpdir(), "ornstein-cli-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const at = (...path: string[]) => join(folder, ...path);
+/** The records that --json prints. */
+const recordsOf = (stdout: string) =>
+  stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 
 test("trains and samples; nothing else is written anywhere, and nobody is told", async () => {
   const home = at("home");
@@ -42,10 +48,7 @@ test("--json prints records and nothing else", async () => {
   ]);
   assert.equal(code, 0);
   assert.equal(stderr, "");
-  const records = stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const records = recordsOf(stdout);
   assert.equal(records[0].type, "ready");
   const steps = records.filter(({ type }) => type === "step");
   assert.deepEqual(
@@ -86,14 +89,11 @@ test("a time ends training with a checkpoint, and resuming goes on from it", asy
   const args = ["--checkpoint-every", "1000", "--json"];
   const first = await inProcess(["train", ...tinyRun, "--duration", "0.3s", ...args, "--out", at("timed")]);
   assert.equal(first.code, 0, first.stderr);
-  const done = JSON.parse(first.stdout.trim().split("\n").at(-1) ?? "");
+  const done = recordsOf(first.stdout).at(-1);
   assert.equal(done.why, "time");
   assert.ok(done.step > 0);
   const more = await inProcess(["train", "--resume", "--out", at("timed"), "--duration", "0.2s", ...args]);
-  const records = more.stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const records = recordsOf(more.stdout);
   assert.equal(records[0].step, done.step);
   assert.ok(records.at(-1).step > done.step);
 });
@@ -113,7 +113,7 @@ for (const [signal, what] of [
       },
     });
     assert.equal(code, 130);
-    assert.equal(JSON.parse(stdout.trim().split("\n").at(-1) ?? "").why, "signal");
+    assert.equal(recordsOf(stdout).at(-1).why, "signal");
     assert.ok(existsSync(join(run, `checkpoint-${String(last).padStart(9, "0")}.safetensors`)));
   });
 
@@ -122,12 +122,6 @@ const slowSheets = [
   ...["train", ...tinyRun, "--duration", "160", "--checkpoint-every", "1000", "--json"],
   ...["--set", "sampling.steps=50000"],
 ];
-const recordsOf = (stdout: string) =>
-  stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-
 test("a signal while a sheet is drawn is answered at the sampler's next step", async () => {
   const run = at("amid");
   // A sheet is due after half of 10 updates.

@@ -7,6 +7,7 @@ import { helpOf } from "../../src/cli/help.ts";
 import { parseCommandLine } from "../../src/cli/parse.ts";
 import { askedRecipe, type RecipeFlags } from "../../src/cli/recipes.ts";
 import { defineRecipe, preset, setField } from "../../src/recipe/index.ts";
+import { samplers } from "../../src/sampling/index.ts";
 import { blocks, pages, read, root } from "./pages.ts";
 
 /** The words of a line of shell, without its comment. */
@@ -38,6 +39,11 @@ describe("fields in the text of the documentation can be set", () => {
       test(`${page}: ${assignment}`, () => {
         defineRecipe(setField(preset("edm"), words(assignment)[0]));
       });
+});
+
+test("every sampler is in the documentation by its name", () => {
+  const text = read("docs/sampling.md") + read("docs/solvers-discrete.md");
+  for (const name of Object.keys(samplers)) assert.ok(text.includes(`\`${name}\``), name);
 });
 
 test("docs/cli.md has the help of every command, word for word", () => {
