@@ -71,7 +71,11 @@ export function blockedFilterGrad(
     : [[filters.blocks, n, channels, taps], Math.min(n, outputs)];
   const blocked = emit.node("Reshape", [sorted, emit.ints(shape)]);
   const plain = layouts.node("ReorderOutput", [blocked], { channels: unblocked });
-  return { plain: emit.node("Reshape", [plain, emit.ints([outputs, channels, ...kernel])]) };
+  const unshaped = swaps ? [outputs, channels, 1, taps] : [filters.blocks, unblocked, channels, taps];
+  return {
+    plain: emit.node("Reshape", [plain, emit.ints([outputs, channels, ...kernel])]),
+    loose: { name: plain, shape: unshaped },
+  };
 }
 
 /** The convolutions of all rows of taps, in runs: [tap row, filters/n, 1 + blocks seen, tap column, n seen, n filters]. */

@@ -25,6 +25,14 @@ export interface Held {
   plain?: string;
   blocked?: string;
   sum?: Sum;
+  /** The numbers of the plain layout, in their order, in an array of another shape. */
+  loose?: Loose;
+}
+
+/** An array by its name and shape. */
+export interface Loose {
+  readonly name: string;
+  readonly shape: Shape;
 }
 
 export class Layouts {
@@ -66,6 +74,11 @@ export class Layouts {
   either(x: Expr): { readonly plain: string } | { readonly blocked: string } {
     const { plain, blocked } = this.#held.get(x)!;
     return plain !== undefined && blocked === undefined ? { plain } : { blocked: this.blocked(x) };
+  }
+
+  /** The numbers of the plain layout in their order, in whatever shape takes least. */
+  loose(x: Expr): Loose {
+    return this.#held.get(x)!.loose ?? { name: this.plain(x), shape: x.shape };
   }
 
   /** Name of the value in the plain layout. */

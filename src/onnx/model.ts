@@ -16,6 +16,8 @@ export interface ModelOptions {
   readonly transposing?: boolean;
   /** The name of an output that comes before the others: a sequence of no arrays. None if left out. */
   readonly emptySequence?: string;
+  /** Outputs of which only the numbers in their order matter: they may have another shape. */
+  readonly loose?: readonly string[];
 }
 
 /**
@@ -24,7 +26,7 @@ export interface ModelOptions {
  */
 export function toOnnx(
   outputs: Readonly<Record<string, Expr>>,
-  { metadata = {}, block = 0, transposing = true, emptySequence }: ModelOptions = {},
+  { metadata = {}, block = 0, transposing = true, emptySequence, loose = [] }: ModelOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const names = Object.keys(outputs);
   const roots = simplify(Object.values(outputs));
@@ -49,7 +51,12 @@ export function toOnnx(
     if (root.dtype === "float16")
       throw new GraphError(`toOnnx: output "${names[i]}" is float16 (float32 expected). Cast it to float32.`);
   if (emptySequence !== undefined) emit.emptySequence(emptySequence);
-  for (const [i, root] of roots.entries()) emit.output(names[i], layouts.plain(root), root.shape, root.dtype);
+  for (const [i, root] of roots.entries()) {
+    const { name, shape } = loose.includes(names[i])
+      ? layouts.loose(root)
+      : { name: layouts.plain(root), shape: root.shape };
+    emit.output(names[i], name, shape, root.dtype);
+  }
   return emit.finish(
     metadata,
     order.some(({ op }) => op === "after"),

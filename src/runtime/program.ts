@@ -70,11 +70,17 @@ export interface TensorProgram extends Omit<Program, "run"> {
   ): Promise<Readonly<Record<string, Tensor>>>;
 }
 
-/** Compiles as {@link compile} does. Outputs named in `held` stay on the device; their tensors must be disposed of. */
+export interface TensorOptions extends CompileOptions {
+  /** Outputs that stay on the device; their tensors must be disposed of. */
+  readonly held?: readonly string[];
+  /** Outputs of which only the numbers in their order matter: their shape is that of the program's port. */
+  readonly loose?: readonly string[];
+}
+
+/** Compiles as {@link compile} does. */
 export async function compileTensors(
   outputs: Readonly<Record<string, Expr>>,
-  options: CompileOptions,
-  held: readonly string[] = [],
+  { held = [], loose = [], ...options }: TensorOptions,
 ): Promise<TensorProgram> {
   const inputs = topological(Object.values(outputs))
     .filter((node) => node.op === "input")
@@ -85,10 +91,16 @@ export async function compileTensors(
   const model = toOnnx(outputs, {
     block,
     transposing: transposing[options.device ?? "cpu"],
+    loose,
     ...(inPlace && { emptySequence }),
   });
   const session = await createSession(model, block > 0, options, held);
-  const ports = Object.entries(outputs).map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
+  const shapes = loose.length > 0 ? shapesOf(session) : new Map();
+  const ports = Object.entries(outputs).map(([name, { shape, dtype }]) => ({
+    name,
+    shape: shapes.get(name) ?? shape,
+    dtype,
+  }));
   // Inputs that simplification found unused are accepted and not passed on.
   const used = new Set(session.inputNames);
   return {
@@ -118,6 +130,10 @@ export async function compileTensors(
     close: () => session.release(),
   };
 }
+
+/** The shapes of a session's outputs, by name. */
+const shapesOf = ({ outputMetadata }: InferenceSession): ReadonlyMap<string, Shape> =>
+  new Map(outputMetadata.flatMap((one) => (one.isTensor ? [[one.name, one.shape as Shape]] : [])));
 
 async function createSession(
   model: Uint8Array,

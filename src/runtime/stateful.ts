@@ -1,7 +1,9 @@
 /** Programs that carry state from run to run (parameters, optimiser moments, …), and can take the last run back. */
+import type { Tensor } from "#ort";
 import { GraphError } from "../errors/index.ts";
 import { type Expr, type OpAttrs, type Shape, sameShape, showShape } from "../graph/index.ts";
-import { holdsTensors } from "./device.ts";
+import { holdsTensors, writesInto } from "./device.ts";
+import { divide, viewsOf } from "./parts.ts";
 import { bind, type CompileOptions, compileTensors, type Feeds, type Fetched, type Port } from "./program.ts";
 import { createState, type State } from "./state.ts";
 
@@ -50,33 +52,50 @@ export async function compileStateful(
     shapes[name] = before.shape;
   }
   const next = (name: string) => `next ${name}`;
-  const after = Object.fromEntries(Object.entries(carried).map(([name, { after }]) => [next(name), after]));
-  const held = holdsTensors[options.device ?? "cpu"] ? Object.keys(after) : [];
-  const program = await compileTensors({ ...outputs, ...after }, options, held);
+  const changes = Object.keys(carried);
+  const after = Object.fromEntries(changes.map((name) => [next(name), carried[name].after]));
   const state = shared ?? createState(shapes, options);
   const { slots } = state;
   for (const [name, shape] of Object.entries(shapes))
     if (!Object.hasOwn(slots, name) || !sameShape(slots[name].shape, shape))
       throw new GraphError(`state "${name}": the given state has no such array of ${showShape(shape)}.`);
-  const fed = program.inputs.filter(({ name }) => !Object.hasOwn(slots, name));
-  const kept = program.inputs.filter(({ name }) => Object.hasOwn(slots, name)).map(({ name }) => name);
-  const changed = Object.keys(carried).map((name) => ({
+  const { device = "cpu" } = options;
+  const lies = writesInto && device === "cpu";
+  const named = { inputs: lies ? Object.keys(slots) : [], outputs: lies ? Object.keys(after) : [] };
+  const { outputs: graph, parts } = divide({ ...outputs, ...after }, named);
+  const loose = Object.keys(after).flatMap((name) => parts.get(name)?.map((part) => part.name) ?? []);
+  const held = holdsTensors[device] ? Object.keys(after) : [];
+  const program = await compileTensors(graph, { ...options, held, loose });
+  const shapeOf = new Map(program.outputs.map(({ name, shape }) => [name, shape]));
+  /** The tensors of an array, or of its parts. */
+  const tensorsOf = (name: string): ((whole: Tensor) => Readonly<Record<string, Tensor>>) => {
+    const own = parts.get(name)?.map((part) => ({ ...part, shape: shapeOf.get(part.name) ?? part.shape }));
+    return own ? viewsOf(own) : (whole) => ({ [name]: whole });
+  };
+  const within = new Set([...parts.values()].flatMap((own) => own.map(({ name }) => name)));
+  const fed = program.inputs.filter(({ name }) => !Object.hasOwn(slots, name) && !within.has(name));
+  const reads = Object.keys(slots)
+    .filter((name) => parts.has(name) || program.inputs.some((one) => one.name === name))
+    .map((name) => ({ slot: slots[name], tensorsOf: tensorsOf(name) }));
+  const changed = changes.map((name) => ({
     name: next(name),
     slot: slots[name],
-    read: kept.includes(name),
+    read: reads.some(({ slot }) => slot === slots[name]),
+    tensorsOf: tensorsOf(next(name)),
   }));
 
   return {
     inputs: fed,
     state,
     async step(feeds) {
-      const tensors = bind(fed, feeds);
-      for (const name of kept) tensors[name] = await slots[name].present();
-      const rooms = changed.flatMap(({ name, slot, read }) => {
+      const given = bind(fed, feeds);
+      for (const { slot, tensorsOf } of reads) Object.assign(given, tensorsOf(await slot.present()));
+      const rooms: Record<string, Tensor> = {};
+      for (const { slot, read, tensorsOf } of changed) {
         const room = slot.room(read);
-        return room ? [[name, room] as const] : [];
-      });
-      const results = await program.run(tensors, Object.fromEntries(rooms));
+        if (room) Object.assign(rooms, tensorsOf(room));
+      }
+      const results = await program.run(given, rooms);
       for (const { name, slot } of changed) slot.advance(results[name]);
       return Object.fromEntries(Object.keys(outputs).map((name) => [name, results[name].data as Float32Array]));
     },

@@ -13,7 +13,10 @@ export function openTransfer({ threads, device }: CompileOptions): Transfer & { 
     const key = `${to} ${value.dims.join()}`;
     let copier = copiers.get(key);
     if (!copier) {
-      copier = compileTensors({ copy: input("value", value.dims) }, options, to === "device" ? ["copy"] : []);
+      copier = compileTensors(
+        { copy: input("value", value.dims) },
+        { ...options, held: to === "device" ? ["copy"] : [] },
+      );
       copiers.set(key, copier);
     }
     return (await (await copier).run({ value })).copy;
