@@ -6,6 +6,8 @@ export interface TraceEvent {
   readonly cat: string;
   readonly name: string;
   readonly dur: number;
+  /** When it began, in microseconds. */
+  readonly ts: number;
   readonly args?: {
     readonly op_name?: string;
     readonly input_type_shape?: readonly Readonly<Record<string, readonly number[]>>[];
@@ -13,11 +15,18 @@ export interface TraceEvent {
   };
 }
 
-/** Each node with the fastest of its runs. */
+/** Nodes with graphs of their own, whose nodes are in the trace too. */
+const compound = ["If", "Scan"];
+
+/** Each node with the fastest of its runs; one that runs within another is part of that. */
 export function profileOf(trace: readonly TraceEvent[]): Profile {
+  const runs = trace.filter(({ cat, name }) => cat === "Node" && name.endsWith("_kernel_time"));
   const nodes = new Map<string, TraceEvent>();
-  for (const event of trace) {
-    if (event.cat !== "Node" || !event.name.endsWith("_kernel_time")) continue;
+  let end = Number.NEGATIVE_INFINITY;
+  // Of those that begin at the same time the one that takes longest comes first.
+  for (const event of [...runs].sort((a, b) => a.ts - b.ts || b.dur - a.dur)) {
+    if (event.ts < end) continue;
+    if (compound.includes(event.args?.op_name ?? "")) end = event.ts + event.dur;
     const known = nodes.get(event.name);
     if (!known || event.dur < known.dur) nodes.set(event.name, event);
   }

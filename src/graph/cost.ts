@@ -63,7 +63,7 @@ const work: { readonly [K in OpName]: Work<K> } = {
   tanh: each,
   sigmoid: each,
   silu: each,
-  siluSlope: each,
+  siluGrad: each,
   cast: none,
   detach: none,
   after: none,

@@ -58,8 +58,8 @@ export interface OpAttrs {
   tanh: None;
   sigmoid: None;
   silu: None;
-  /** The derivative of silu. */
-  siluSlope: None;
+  /** The first input times the derivative of silu at the second, of the same shape. */
+  siluGrad: None;
   cast: { readonly dtype: DType };
   /** The same values, through which no gradient flows. */
   detach: None;

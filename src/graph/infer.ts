@@ -125,7 +125,11 @@ export const infer: { readonly [K in OpName]: Infer<K> } = {
   tanh: unary("tanh"),
   sigmoid: unary("sigmoid"),
   silu: unary("silu"),
-  siluSlope: unary("siluSlope"),
+  siluGrad: (inputs, attrs) => {
+    const [dy, x] = inputs.map(({ shape }) => shape);
+    if (!sameShape(dy, x)) throw new GraphError(`siluGrad: shapes differ: ${show(dy)} and ${show(x)}.`);
+    return binary("siluGrad")(inputs, attrs);
+  },
   cast: ([x], { dtype }) => ({ shape: x.shape, dtype }),
   detach: unary("detach"),
   after: ([x]) => x,

@@ -51,7 +51,7 @@ export const precisionRules: { readonly [K in OpName]: PrecisionRule } = {
   tanh: "widest",
   sigmoid: "widest",
   silu: "widest",
-  siluSlope: "widest",
+  siluGrad: "widest",
   cast: "moved",
   detach: "moved",
   after: "moved",

@@ -143,7 +143,7 @@ export const reference: { readonly [K in OpName]: Reference<K> } = {
   tanh: unary(Math.tanh),
   sigmoid: unary(sigmoid),
   silu: unary((x) => x * sigmoid(x)),
-  siluSlope: unary((x) => sigmoid(x) * (1 + x * sigmoid(-x))),
+  siluGrad: binary((dy, x) => dy * sigmoid(x) * (1 + x * sigmoid(-x))),
   cast: ([x], { dtype }) =>
     dtype === "int64" ? x.map(Math.trunc) : dtype === "bool" ? x.map((v) => Number(v !== 0)) : x,
   detach: ([x]) => x,

@@ -67,12 +67,12 @@ export const vjp: { readonly [K in OpName]: Vjp<K> } = {
   cos: (dy, _, [x]) => [dy.mul(x.sin()).neg()],
   tanh: (dy, y) => [dy.mul(lift(1).sub(y.mul(y)))],
   sigmoid: (dy, y) => [dy.mul(y.mul(lift(1).sub(y)))],
-  silu: (dy, _, [x]) => [dy.mul(new Node("siluSlope", {}, [x]))],
-  // With s = sigmoid(x): the slope is s (1 + x (1 − s)), and its derivative s (1 − s) (2 + x (1 − 2s)).
-  siluSlope: (dy, _, [x]) => {
+  silu: (dy, _, [x]) => [new Node("siluGrad", {}, [dy, x])],
+  // With s = sigmoid(x): silu's derivative is s (1 + x (1 − s)), and the second one s (1 − s) (2 + x (1 − 2s)).
+  siluGrad: (dz, _, [dy, x]) => {
     const s = x.sigmoid();
     const rest = lift(1).sub(s);
-    return [dy.mul(s.mul(rest).mul(x.mul(rest.sub(s)).add(2)))];
+    return [new Node("siluGrad", {}, [dz, x]), dz.mul(dy).mul(s.mul(rest).mul(x.mul(rest.sub(s)).add(2)))];
   },
   cast: (dy, _, [x]) => [isFloat(x.dtype) && isFloat(dy.dtype) ? dy.cast(x.dtype) : undefined],
   detach: () => [],

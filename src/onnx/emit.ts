@@ -21,6 +21,12 @@ const opsets = [
   { domain: "com.microsoft.nchwc", version: 1 },
 ];
 
+/** A float32 value by its name. */
+export interface Value {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
 /** A value that another one waits for. */
 export interface Waited {
   readonly name: string;
@@ -29,11 +35,20 @@ export interface Waited {
   readonly dtype?: DType;
 }
 
-export class Emit {
-  /** Channels in a block of the processor's blocked layout; 0 where there is none. */
+/** What the provider is good at. */
+export interface EmitOptions {
+  /** Channels in a block of the processor's blocked layout; 0, the default, where there is none. */
+  readonly block?: number;
+  /** Whether there are products of transposed matrices (FusedMatMul); there are by default. */
+  readonly transposing?: boolean;
+  /** Bytes of an image that stay in the processor's caches while several ops pass over it; no limit by default. */
+  readonly cacheBytes?: number;
+}
+
+export class Emit implements Required<EmitOptions> {
   readonly block: number;
-  /** Whether the provider has products of transposed matrices (FusedMatMul). */
   readonly transposing: boolean;
+  readonly cacheBytes: number;
   #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
   readonly #inputs: ValueInfo<TensorType>[] = [];
@@ -42,11 +57,13 @@ export class Emit {
   readonly #renamed = new Map<string, string>();
   readonly #copies: NodeProto[] = [];
   #shared = new Map<string, readonly string[]>();
+  readonly #constants = new Map<string, string>();
   #named = 0;
 
-  constructor(block = 0, transposing = true) {
+  constructor({ block = 0, transposing = true, cacheBytes = Number.POSITIVE_INFINITY }: EmitOptions = {}) {
     this.block = block;
     this.transposing = transposing;
+    this.cacheBytes = cacheBytes;
   }
 
   /** Appends a node with one output and returns the output's name. */
@@ -85,31 +102,49 @@ export class Emit {
    * runs, and what `fails` emits if not. Only the nodes of the one are run. Both may use all values that are there.
    */
   choice(condition: string, shape: Shape, { holds, fails }: Readonly<Record<"holds" | "fails", () => string>>): string {
-    const name = `If_${this.#named++}`;
-    const branch = (key: string, make: () => string): AttributeProto => ({
-      name: key,
+    const branch = (name: string, make: () => string): AttributeProto => ({
+      name,
       type: 5,
-      g: this.#branch(shape, make),
+      g: this.#body(name, [], () => [{ name: make(), shape }]),
     });
     const attribute = [branch("then_branch", holds), branch("else_branch", fails)];
-    this.#nodes.push({ name, opType: "If", domain: "", input: [condition], output: [name], attribute });
-    return name;
+    return this.#compound("If", [condition], 1, attribute)[0];
   }
 
-  #branch(shape: Shape, make: () => string): GraphProto {
+  /**
+   * Appends a loop over the first axis of float32 arrays: `body` is given a slice of each, without that axis, and what it
+   * emits is put together along one. It may use all values that are there. Nothing is copied, but what comes out of a view.
+   */
+  scan(inputs: readonly Value[], body: (slices: readonly string[]) => readonly Value[]): readonly string[] {
+    const slices = inputs.map(({ shape }) => ({ name: `slice_${this.#named++}`, shape: shape.slice(1) }));
+    const g = this.#body("body", slices, () => body(slices.map(({ name }) => name)));
+    const attribute: AttributeProto[] = [
+      { name: "body", type: 5, g },
+      { name: "num_scan_inputs", type: 2, i: inputs.length },
+    ];
+    const names = inputs.map(({ name }) => name);
+    return this.#compound("Scan", names, g.output.length, attribute);
+  }
+
+  /** Appends a node that has graphs of its own. */
+  #compound(opType: string, input: readonly string[], outputs: number, attribute: readonly AttributeProto[]) {
+    const name = `${opType}_${this.#named++}`;
+    const output = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}.${i}`));
+    this.#nodes.push({ name, opType, domain: "", input, output, attribute });
+    return output;
+  }
+
+  /** A graph within a node: what is emitted there is not seen outside, but for constants. */
+  #body(name: string, inputs: readonly Value[], make: () => readonly Value[]): GraphProto {
     const [nodes, shared] = [this.#nodes, this.#shared];
-    // What is emitted here is not seen outside.
     [this.#nodes, this.#shared] = [[], new Map(shared)];
     try {
-      const made = make();
-      const output = this.#nodes.some((node) => node.output.includes(made)) ? made : this.node("Identity", [made]);
-      return {
-        name: output,
-        node: this.#nodes,
-        initializer: [],
-        input: [],
-        output: [valueInfo(output, shape, "float32")],
-      };
+      const outputs = make().map(({ name, shape }) => {
+        const made = this.#nodes.some(({ output }) => output.includes(name));
+        return { name: made ? name : this.node("Identity", [name]), shape };
+      });
+      const infos = (values: readonly Value[]) => values.map(({ name, shape }) => valueInfo(name, shape, "float32"));
+      return { name, node: this.#nodes, initializer: [], input: infos(inputs), output: infos(outputs) };
     } finally {
       [this.#nodes, this.#shared] = [nodes, shared];
     }
@@ -205,24 +240,30 @@ export class Emit {
 
   /** A constant. Equal small ones are written once. */
   floats(data: ArrayLike<number>, shape: Shape, dtype: FloatType = "float32"): string {
-    const key = data.length <= 64 ? `floats ${dtype} ${shape} ${Array.from(data).join()}` : undefined;
-    const make = () => [this.#initializer(bytesOf(elementsOf(data, dtype)), shape, elementTypes[dtype])];
-    return (key === undefined ? make() : this.once(key, make))[0];
+    const make = () => this.#initializer(bytesOf(elementsOf(data, dtype)), shape, elementTypes[dtype]);
+    return data.length > 64 ? make() : this.#constant(`floats ${dtype} ${shape} ${Array.from(data).join()}`, make);
   }
 
   /** A constant whose elements all equal `value`. */
   filled(value: number, shape: Shape, dtype: FloatType = "float32"): string {
     const size = shape.reduce((n, s) => n * s, 1);
-    return this.once(`filled ${dtype} ${value} ${shape}`, () => [
+    return this.#constant(`filled ${dtype} ${value} ${shape}`, () =>
       this.#initializer(bytesOf(elementsOf(new Float32Array(size).fill(value), dtype)), shape, elementTypes[dtype]),
-    ])[0];
+    );
   }
 
   /** A list of integers (axes, sizes, …) as a one-dimensional int64 constant. */
   ints(values: readonly number[]): string {
-    return this.once(`ints ${values.join()}`, () => [
+    return this.#constant(`ints ${values.join()}`, () =>
       this.#initializer(bytesOf(BigInt64Array.from(values, BigInt)), [values.length], elementTypes.int64),
-    ])[0];
+    );
+  }
+
+  /** A constant that was made under `key`, or is now. */
+  #constant(key: string, make: () => string): string {
+    const known = this.#constants.get(key) ?? make();
+    this.#constants.set(key, known);
+    return known;
   }
 
   /** A list of places in an array, for Gather, as an int32 constant. */

@@ -4,7 +4,7 @@
  * is converted when an op asks for another form, and once. Blocked ops are emitted in ONNX Runtime's domain for them.
  */
 import { type Expr, type Shape, sizeOf } from "../graph/index.ts";
-import type { AttributeValue, Emit } from "./emit.ts";
+import type { AttributeValue, Emit, Value } from "./emit.ts";
 
 const domain = "com.microsoft.nchwc";
 
@@ -26,13 +26,7 @@ export interface Held {
   blocked?: string;
   sum?: Sum;
   /** The numbers of the plain layout, in their order, in an array of another shape. */
-  loose?: Loose;
-}
-
-/** An array by its name and shape. */
-export interface Loose {
-  readonly name: string;
-  readonly shape: Shape;
+  loose?: Value;
 }
 
 export class Layouts {
@@ -77,7 +71,7 @@ export class Layouts {
   }
 
   /** The numbers of the plain layout in their order, in whatever shape takes least. */
-  loose(x: Expr): Loose {
+  loose(x: Expr): Value {
     return this.#held.get(x)!.loose ?? { name: this.plain(x), shape: x.shape };
   }
 

@@ -2,8 +2,10 @@
 import { type Expr, type OpAttrs, type OpName, type Shape, sameShape, sizeOf } from "../graph/index.ts";
 import { blockedConv, blockedInputGrad } from "./blocked.ts";
 import { blockedFilterGrad } from "./blocked-filter-gradient.ts";
+import { blockedSilu, blockedSiluGrad } from "./blocked-silu.ts";
+import { groupStatistics } from "./group-statistics.ts";
+import { filledRows, product, rowDots, rowSums, total } from "./image-sums.ts";
 import { type Held, type Layouts, rowVector, type Sum, type Term } from "./layouts.ts";
-import { silu } from "./lower.ts";
 
 /** The value's forms, or `undefined` where the op belongs into the plain layout. */
 export type LowerBlocked<K extends OpName> = (
@@ -38,13 +40,6 @@ const binary =
     return { blocked: layouts.emit.node(opType, operands) };
   };
 
-/** a ⊙ b for vectors of which either may be missing, and is then 1. */
-const product = ({ emit }: Layouts, a: string | undefined, b: string | undefined) =>
-  a === undefined ? b : b === undefined ? a : emit.node("Mul", [a, b]);
-
-const total = ({ emit }: Layouts, a: string | undefined, b: string | undefined) =>
-  a === undefined ? b : b === undefined ? a : emit.node("Add", [a, b]);
-
 /** A sum, each part times a vector [B·C]. */
 function scaled(layouts: Layouts, { terms, shift }: Sum, by: string): Sum {
   const part = ({ base, scale }: Term) => ({ base, scale: product(layouts, scale, by)! });
@@ -54,15 +49,6 @@ function scaled(layouts: Layouts, { terms, shift }: Sum, by: string): Sum {
 /** As few parts as there are: the computed image if there is one. */
 const parts = (layouts: Layouts, x: Expr): Sum =>
   layouts.isPending(x) ? layouts.sum(x) : { terms: [{ base: layouts.blocked(x) }] };
-
-/** The value as one scaled and shifted image. */
-function single(layouts: Layouts, x: Expr): Term & { readonly shift?: string } {
-  const { terms, shift } = layouts.sum(x);
-  if (terms.length > 1) return { base: layouts.blocked(x) };
-  return { ...terms[0], ...(shift !== undefined && { shift }) };
-}
-
-const filledRows = ({ emit }: Layouts, [b, c]: Shape, value: number) => emit.filled(value, [b * c]);
 
 /** a + sign · b. */
 function addition(layouts: Layouts, y: Expr, [a, b]: readonly Expr[], sign: 1 | -1): Held | undefined {
@@ -91,100 +77,6 @@ function scaling(layouts: Layouts, y: Expr, [a, b]: readonly Expr[], divides: bo
   const rows = rowVector(layouts, b, y.shape);
   const by = divides ? layouts.emit.node("Reciprocal", [rows]) : rows;
   return { sum: scaled(layouts, layouts.sum(a), by) };
-}
-
-/** The mean over the positions of every channel of every example of a computed image, [B·C]. */
-function imageMeans(layouts: Layouts, image: string, [b, c, h, w]: Shape): string {
-  return layouts.emit.once(`row means ${image}`, () => [
-    layouts.view(layouts.node("GlobalAveragePool", [layouts.view(image, [1, b * c, h, w])]), [b * c]),
-  ])[0];
-}
-
-function imageSums(layouts: Layouts, image: string, shape: Shape): string {
-  const { emit } = layouts;
-  return emit.once(`row sums ${image}`, () => [
-    emit.node("Mul", [imageMeans(layouts, image, shape), emit.floats([shape[2] * shape[3]], [])]),
-  ])[0];
-}
-
-/** Σ a · b over the positions of every channel of computed images, [B·C]: a depthwise convolution of a with filters b. */
-function imageDots(layouts: Layouts, a: string, b: string, [batch, c, h, w]: Shape): string {
-  const rows = batch * c;
-  const key = `row dots ${[a, b].sort().join()}`;
-  return layouts.emit.once(key, () => {
-    const attributes = { kernel_shape: [h, w], strides: [1, 1], pads: [0, 0, 0, 0], group: rows };
-    const operands = [layouts.view(a, [1, rows, h, w]), layouts.view(b, [rows, 1, h, w])];
-    return [layouts.view(layouts.node("Conv", operands, attributes), [rows])];
-  })[0];
-}
-
-/** The sum over the positions of every channel of every example, [B·C]. */
-function rowSums(layouts: Layouts, x: Expr): string {
-  const { emit } = layouts;
-  const { base, scale, shift } = single(layouts, x);
-  const shifts = shift && emit.node("Mul", [shift, emit.floats([x.shape[2] * x.shape[3]], [])]);
-  return total(layouts, product(layouts, scale, imageSums(layouts, base, x.shape)), shifts)!;
-}
-
-/** Σ x · y over the positions of every channel of every example, [B·C]; with shifts, Σ (a + s) (b + t) = Σ a b + s Σ (b + t) + t Σ a. */
-function rowDots(layouts: Layouts, x: Expr, y: Expr): string {
-  const [a, b] = [single(layouts, x), single(layouts, y)];
-  const times = (p: string | undefined, sums: () => string) => p && layouts.emit.node("Mul", [p, sums()]);
-  const dots = product(layouts, product(layouts, a.scale, b.scale), imageDots(layouts, a.base, b.base, x.shape));
-  const first = times(a.shift, () => rowSums(layouts, y));
-  const second = times(b.shift, () => product(layouts, a.scale, imageSums(layouts, a.base, x.shape))!);
-  return total(layouts, total(layouts, dots, first), second)!;
-}
-
-/** How far squares may exceed the variance for their difference to be it: at most a part in 10⁵ is lost. */
-const mostSquares = 32;
-
-/**
- * The image that is normalised, and as vectors [B·C] what is still to be added to centre it and 1/std of each channel's
- * group. Means of groups are products with a matrix of ones on the groups' diagonal blocks. The variance is that of each
- * channel, E[x²] − E[x]², plus that of the channels' means: the image is read twice and never written. Where channels vary
- * so little about their means that this loses digits, it is the variance of the centred image.
- */
-function groupStatistics(layouts: Layouts, x: Expr, { groups, eps }: OpAttrs["groupNormalize"]) {
-  const { emit } = layouts;
-  const [b, c, h, w] = x.shape;
-  const found = single(layouts, x);
-  const { base, shift }: Omit<Sum, "terms"> & Term = found.scale === undefined ? found : { base: layouts.blocked(x) };
-  const [inverse, added] = emit.once(`group statistics ${base} ${shift} ${groups} ${eps}`, () => {
-    const blocks = (value: number) =>
-      emit.once(`blocks ${c} ${groups} ${value}`, () => {
-        const matrix = new Float32Array(c * c);
-        const size = c / groups;
-        for (let i = 0; i < c; i++)
-          for (let j = 0; j < c; j++) if (Math.floor(i / size) === Math.floor(j / size)) matrix[i * c + j] = value;
-        return [emit.floats(matrix, [c, c])];
-      })[0];
-    const channels = (rows: string) => layouts.view(rows, [b, c]);
-    const rows = (channels: string) => layouts.view(channels, [b * c]);
-    const square = (value: string) => emit.node("Mul", [value, value]);
-    const plusEps = emit.floats([eps], [1]);
-
-    const ownMeans = imageMeans(layouts, base, x.shape);
-    const means = total(layouts, ownMeans, shift)!;
-    const minusMean = rows(emit.node("MatMul", [channels(means), blocks(-groups / c)]));
-    const added = total(layouts, minusMean, shift)!;
-    const squares = emit.node("Mul", [imageDots(layouts, base, base, x.shape), emit.floats([1 / (h * w)], [])]);
-    const within = emit.node("Sub", [squares, square(ownMeans)]);
-    const around = emit.node("Add", [within, square(emit.node("Add", [means, minusMean]))]);
-    const variance = emit.node("Gemm", [channels(around), blocks(groups / c), plusEps]);
-    const excess = emit.node("ReduceMax", [emit.node("Abs", [emit.node("Div", [channels(squares), variance])])], {
-      keepdims: 0,
-    });
-    const isExact = emit.node("LessOrEqual", [excess, emit.floats([mostSquares], [])]);
-    const ofSums = blocks(groups / (c * h * w));
-    const ofCentred = () => {
-      const centred = layouts.depthwise(base, x.shape, { shift: added });
-      return emit.node("Gemm", [channels(imageDots(layouts, centred, centred, x.shape)), ofSums, plusEps]);
-    };
-    const sure = emit.choice(isExact, [b, c], { holds: () => variance, fails: ofCentred });
-    return [rows(emit.node("Reciprocal", [emit.node("Sqrt", [sure])])), added];
-  });
-  return { image: base, inverse, added };
 }
 
 /** The image of this shape whose pixel (i, j) is, in each block of channels, the one at `place(i, j)` of the blocked value's `pixels`. */
@@ -227,23 +119,9 @@ export const lowerBlocked: { readonly [K in OpName]?: LowerBlocked<K> } = {
   cos: unary("Cos"),
   tanh: unary("Tanh"),
   sigmoid: unary("Sigmoid"),
-  silu: (layouts, _, __, [x]) =>
-    suits(layouts, [x]) ? { blocked: silu(layouts.emit, layouts.blocked(x)) } : undefined,
-  // With s = sigmoid(−x) and y = silu(x): s y + 1 − s.
-  siluSlope: (layouts, slope, _, [x]) => {
-    if (!suits(layouts, [x])) return undefined;
-    const minus = filledRows(layouts, slope.shape, -1);
-    const { base, scale, shift } = single(layouts, x);
-    const s = layouts.depthwise(base, slope.shape, {
-      scale: product(layouts, scale, minus)!,
-      ...(shift !== undefined && { shift: layouts.emit.node("Neg", [shift]) }),
-      activation: "Sigmoid",
-    });
-    const plus = layouts.emit.node("Mul", [s, silu(layouts.emit, layouts.blocked(x))]);
-    return {
-      blocked: layouts.depthwise(s, slope.shape, { scale: minus, shift: filledRows(layouts, slope.shape, 1), plus }),
-    };
-  },
+  silu: (layouts, _, __, [x]) => (suits(layouts, [x]) ? { blocked: blockedSilu(layouts, x) } : undefined),
+  siluGrad: (layouts, _, __, [dy, x]) =>
+    suits(layouts, [dy, x]) ? { blocked: blockedSiluGrad(layouts, dy, x) } : undefined,
   after: (layouts, { shape }, _, [x, ...others]) => {
     const nameOf = (y: Expr): string => Object.values(layouts.either(y))[0];
     const [form] = Object.keys(layouts.either(x));

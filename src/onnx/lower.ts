@@ -81,10 +81,10 @@ export const lower: { readonly [K in OpName]: Lower<K> } = {
   tanh: plain("Tanh"),
   sigmoid: (emit, [x]) => emit.once(`sigmoid ${x}`, () => [emit.node("Sigmoid", [x])])[0],
   silu: (emit, [x]) => silu(emit, x),
-  // s + y − y s, with s = sigmoid(x) and y = silu(x).
-  siluSlope: (emit, [x]) => {
+  // The derivative is s + y − y s, with s = sigmoid(x) and y = silu(x).
+  siluGrad: (emit, [dy, x]) => {
     const [s, y] = [emit.once(`sigmoid ${x}`, () => [emit.node("Sigmoid", [x])])[0], silu(emit, x)];
-    return emit.node("Add", [s, emit.node("Sub", [y, emit.node("Mul", [y, s])])]);
+    return emit.node("Mul", [dy, emit.node("Add", [s, emit.node("Sub", [y, emit.node("Mul", [y, s])])])]);
   },
   detach: (_, [x]) => x,
   after: (emit, [x, ...others], _, { shape }, [, ...waited]) =>

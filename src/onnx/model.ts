@@ -2,22 +2,28 @@
 import { GraphError } from "../errors/index.ts";
 import { type ConvAttrs, type Expr, type OpAttrs, type OpName, sameShape, schedule, simplify } from "../graph/index.ts";
 import { blockedConv, blockedInputGrad, type Extras, fitsBlocked } from "./blocked.ts";
-import { Emit } from "./emit.ts";
+import { Emit, type EmitOptions, type Value } from "./emit.ts";
 import { type Held, Layouts } from "./layouts.ts";
 import { lower } from "./lower.ts";
 import { lowerBlocked } from "./lower-blocked.ts";
 
-export interface ModelOptions {
+export interface ModelOptions extends EmitOptions {
   /** Entries stored in the file. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Channels in a block of the processor's blocked layout; 0, the default, keeps to standard layouts everywhere. */
-  readonly block?: number;
-  /** Whether the provider has products of stacks of transposed matrices; it does by default. */
-  readonly transposing?: boolean;
   /** The name of an output that comes before the others: a sequence of no arrays. None if left out. */
   readonly emptySequence?: string;
   /** Outputs of which only the numbers in their order matter: they may have another shape. */
   readonly loose?: readonly string[];
+  readonly loop?: Loop;
+}
+
+/**
+ * Makes the graph one turn of a loop: the inputs named in `over`, and all outputs, have a first axis of `times`, and every
+ * turn has a slice of each. All float32.
+ */
+export interface Loop {
+  readonly times: number;
+  readonly over: readonly string[];
 }
 
 /**
@@ -26,41 +32,71 @@ export interface ModelOptions {
  */
 export function toOnnx(
   outputs: Readonly<Record<string, Expr>>,
-  { metadata = {}, block = 0, transposing = true, emptySequence, loose = [] }: ModelOptions = {},
+  { metadata = {}, block = 0, emptySequence, loose = [], loop, ...provider }: ModelOptions = {},
 ): Uint8Array<ArrayBuffer> {
   const names = Object.keys(outputs);
   const roots = simplify(Object.values(outputs));
   const order = schedule(roots);
   // The blocked layout is float32's alone.
-  const emit = new Emit(order.some(({ dtype }) => dtype === "float16") ? 0 : block, transposing);
-  const layouts = new Layouts(emit);
-  const fused = fuseSums(layouts, order, roots);
-  const absorbed = new Set<Expr>([...fused.values()].flatMap(({ absorbs }) => absorbs));
-  const taken = new Set<string>(names);
-  for (const node of order) {
-    if (isInput(node)) {
-      if (taken.has(node.attrs.name))
-        throw new GraphError(`toOnnx: two inputs or outputs are named "${node.attrs.name}" (names must differ).`);
-      taken.add(node.attrs.name);
-    }
-    if (absorbed.has(node)) continue;
-    const sum = fused.get(node);
-    layouts.hold(node, sum ? lowerSum(layouts, sum) : lowerNode(layouts, node));
-  }
+  const emit = new Emit({ ...provider, block: order.some(({ dtype }) => dtype === "float16") ? 0 : block });
   for (const [i, root] of roots.entries())
     if (root.dtype === "float16")
       throw new GraphError(`toOnnx: output "${names[i]}" is float16 (float32 expected). Cast it to float32.`);
-  if (emptySequence !== undefined) emit.emptySequence(emptySequence);
-  for (const [i, root] of roots.entries()) {
-    const { name, shape } = loose.includes(names[i])
-      ? layouts.loose(root)
-      : { name: layouts.plain(root), shape: root.shape };
-    emit.output(names[i], name, shape, root.dtype);
+  const taken = new Set<string>(names);
+  for (const { attrs } of order.filter(isInput)) {
+    if (taken.has(attrs.name))
+      throw new GraphError(`toOnnx: two inputs or outputs are named "${attrs.name}" (names must differ).`);
+    taken.add(attrs.name);
   }
+  const isLoose = roots.map((_, i) => loose.includes(names[i]));
+  const made = loop ? lowerLoop(emit, order, roots, loop) : lowerAll(emit, order, roots, { isLoose });
+  if (emptySequence !== undefined) emit.emptySequence(emptySequence);
+  for (const [i, { name, shape }] of made.entries()) emit.output(names[i], name, shape, roots[i].dtype);
   return emit.finish(
     metadata,
     order.some(({ op }) => op === "after"),
   );
+}
+
+interface LowerOptions {
+  /** Values that inputs have already, by the inputs' names. */
+  readonly known?: ReadonlyMap<string, string>;
+  readonly isLoose?: readonly boolean[];
+}
+
+/** Emits every node, and gives the values of the roots. */
+function lowerAll(
+  emit: Emit,
+  order: readonly Expr[],
+  roots: readonly Expr[],
+  { known = new Map(), isLoose = [] }: LowerOptions,
+): readonly Value[] {
+  const layouts = new Layouts(emit);
+  const fused = fuseSums(layouts, order, roots);
+  const absorbed = new Set<Expr>([...fused.values()].flatMap(({ absorbs }) => absorbs));
+  for (const node of order) {
+    if (absorbed.has(node)) continue;
+    const given = isInput(node) ? known.get(node.attrs.name) : undefined;
+    const sum = fused.get(node);
+    layouts.hold(
+      node,
+      given !== undefined ? { plain: given } : sum ? lowerSum(layouts, sum) : lowerNode(layouts, node),
+    );
+  }
+  return roots.map((root, i) => (isLoose[i] ? layouts.loose(root) : { name: layouts.plain(root), shape: root.shape }));
+}
+
+function lowerLoop(emit: Emit, order: readonly Expr[], roots: readonly Expr[], { times, over }: Loop) {
+  const inputs = order.filter(isInput).filter(({ attrs }) => over.includes(attrs.name));
+  const stacked = inputs.map(({ attrs: { name, shape, dtype } }) => {
+    const all = [times, ...shape];
+    return { name: emit.input(name, all, dtype), shape: all };
+  });
+  const made = emit.scan(stacked, (slices) => {
+    const known = new Map(inputs.map(({ attrs }, i) => [attrs.name, slices[i]]));
+    return lowerAll(emit, order, roots, { known });
+  });
+  return roots.map(({ shape }, i) => ({ name: made[i], shape: [times, ...shape] }));
 }
 
 function isInput(node: Expr): node is Expr<"input"> & Expr {

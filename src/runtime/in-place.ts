@@ -12,7 +12,7 @@ import { type Carried, compileStateful } from "./stateful.ts";
 export interface InPlaceOptions extends CompileOptions {
   /** Whose vectors are read and changed; all are of one length. */
   readonly state: State;
-  /** Elements in a piece; 2²⁰ by default: a run takes a while to begin, so that fewer take longer in all. */
+  /** Elements in a piece; 2¹⁸ by default: several such vectors fit the caches, and all threads have enough to do. */
   readonly piece?: number;
 }
 
@@ -27,7 +27,7 @@ export interface InPlace {
 export async function compileInPlace(
   change: (length: number) => Readonly<Record<string, Carried>>,
   length: number,
-  { state, piece = 2 ** 20, ...options }: InPlaceOptions,
+  { state, piece = 2 ** 18, ...options }: InPlaceOptions,
 ): Promise<InPlace> {
   const { slots } = state;
   if (Object.keys(change(1)).some((name) => slots[name].memory() === undefined)) {
@@ -41,35 +41,55 @@ export async function compileInPlace(
     };
   }
 
-  const pieces = Math.ceil(length / piece);
-  const size = Math.ceil(length / pieces);
-  const carried = change(size);
-  for (const [name, one] of Object.entries(carried)) checkInPlace(name, one, Object.values(carried));
-  const next = (name: string) => `next ${name}`;
-  const program = await compileTensors(
-    Object.fromEntries(Object.entries(carried).map(([name, { after }]) => [next(name), after])),
-    options,
-  );
-  const vectors = program.inputs.filter(({ name }) => Object.hasOwn(slots, name)).map(({ name }) => name);
-  const fed = program.inputs.filter(({ name }) => !vectors.includes(name));
+  const times = Math.max(1, Math.round(length / piece));
+  const size = Math.floor(length / times);
+  // What is left over is less than one element for each turn.
+  const spans = [
+    { from: 0, size, times },
+    { from: size * times, size: length - size * times, times: 1 },
+  ].filter((span) => span.size > 0);
+  const runs = await Promise.all(spans.map((span) => compileSpan(change(span.size), span, slots, options)));
 
   return {
     async run(numbers) {
-      const given = bind(fed, numbers);
-      for (let at = 0; at < length; at += size) {
-        const end = Math.min(at + size, length);
-        const views = vectors.map((name) => {
-          const view = slots[name].memory()!.subarray(at, end);
-          if (view.length === size) return { name, view, data: view };
-          const data = new Float32Array(size);
-          data.set(view);
-          return { name, view, data };
-        });
-        const tensors = Object.fromEntries(views.map(({ name, data }) => [name, hostTensor(data, [size])]));
-        const into = Object.keys(carried).map((name) => [next(name), tensors[name]] as const);
-        await program.run({ ...given, ...tensors }, Object.fromEntries(into));
-        for (const { view, data } of views) if (view !== data) view.set(data.subarray(0, view.length));
-      }
+      for (const { run } of runs) await run(numbers);
+    },
+    async close() {
+      for (const { close } of runs) await close();
+    },
+  };
+}
+
+interface Span {
+  readonly from: number;
+  /** Elements in one turn. */
+  readonly size: number;
+  readonly times: number;
+}
+
+/** Compiles the change of `times` pieces of vectors, one after another. */
+async function compileSpan(
+  carried: Readonly<Record<string, Carried>>,
+  { from, size, times }: Span,
+  slots: State["slots"],
+  options: CompileOptions,
+): Promise<InPlace> {
+  for (const [name, one] of Object.entries(carried)) checkInPlace(name, one, Object.values(carried));
+  const next = (name: string) => `next ${name}`;
+  const after = Object.fromEntries(Object.entries(carried).map(([name, { after }]) => [next(name), after]));
+  const program = await compileTensors(after, { ...options, loop: { times, over: Object.keys(slots) } });
+  const vectors = program.inputs.filter(({ name }) => Object.hasOwn(slots, name));
+  const fed = program.inputs.filter(({ name }) => !Object.hasOwn(slots, name));
+  return {
+    async run(numbers) {
+      const views = Object.fromEntries(
+        vectors.map(({ name, shape }) => {
+          const data = slots[name].memory()!.subarray(from, from + size * times);
+          return [name, hostTensor(data, shape)];
+        }),
+      );
+      const into = Object.keys(carried).map((name) => [next(name), views[name]] as const);
+      await program.run({ ...bind(fed, numbers), ...views }, Object.fromEntries(into));
     },
     close: program.close,
   };

@@ -39,9 +39,17 @@ export function divide(
     const runs = users.get(whole) ?? [];
     if (whole.op !== "input" || !inputs.includes(name) || !runs.every(isRun)) continue;
     if (runs.length === 0 || Object.values(graph).includes(whole)) continue;
-    const own = runs.map(({ attrs, shape }) => partOf(name, attrs.starts[0], shape));
-    for (const [i, run] of runs.entries()) cut.set(run, input(own[i].name, own[i].shape));
-    parts.set(name, own);
+    const own = new Map<string, { readonly part: Part; readonly node: Expr }>();
+    for (const run of runs) {
+      const part = partOf(name, run.attrs.starts[0], run.shape);
+      const known = own.get(part.name) ?? { part, node: input(part.name, part.shape) };
+      own.set(part.name, known);
+      cut.set(run, known.node);
+    }
+    parts.set(
+      name,
+      [...own.values()].map(({ part }) => part),
+    );
   }
 
   const divided: [string, Expr][] = [];

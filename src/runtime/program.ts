@@ -2,7 +2,7 @@
 import { InferenceSession, Tensor } from "#ort";
 import { GraphError, SessionError } from "../errors/index.ts";
 import { type DType, type Expr, type OpAttrs, type Shape, showShape, sizeOf, topological } from "../graph/index.ts";
-import { toOnnx } from "../onnx/index.ts";
+import { type Loop, toOnnx } from "../onnx/index.ts";
 import { blockSize } from "./block-size.ts";
 import { type Device, transposing, unavailable, writesInto } from "./device.ts";
 import { emptySequence, refusesSequence, stopsBeforeCopies } from "./without-copies.ts";
@@ -75,16 +75,19 @@ export interface TensorOptions extends CompileOptions {
   readonly held?: readonly string[];
   /** Outputs of which only the numbers in their order matter: their shape is that of the program's port. */
   readonly loose?: readonly string[];
+  /** The graph is one turn of a loop; ports have the shapes of all turns. */
+  readonly loop?: Loop;
 }
 
 /** Compiles as {@link compile} does. */
 export async function compileTensors(
   outputs: Readonly<Record<string, Expr>>,
-  { held = [], loose = [], ...options }: TensorOptions,
+  { held = [], loose = [], loop, ...options }: TensorOptions,
 ): Promise<TensorProgram> {
   const inputs = topological(Object.values(outputs))
     .filter((node) => node.op === "input")
-    .map((node) => node.attrs as OpAttrs["input"]);
+    .map((node) => node.attrs as OpAttrs["input"])
+    .map((port) => (loop?.over.includes(port.name) ? { ...port, shape: [loop.times, ...port.shape] } : port));
   const block = await blockSize(options.device);
   const inPlace =
     Object.values(outputs).every(({ dtype }) => dtype === "float32") && (await stopsBeforeCopies(options.device));
@@ -92,10 +95,12 @@ export async function compileTensors(
     block,
     transposing: transposing[options.device ?? "cpu"],
     loose,
+    ...(loop && { loop }),
+    cacheBytes: cacheBytes(options.threads || cores),
     ...(inPlace && { emptySequence }),
   });
   const session = await createSession(model, block > 0, options, held);
-  const shapes = loose.length > 0 ? shapesOf(session) : new Map();
+  const shapes = loose.length > 0 || loop ? shapesOf(session) : new Map();
   const ports = Object.entries(outputs).map(([name, { shape, dtype }]) => ({
     name,
     shape: shapes.get(name) ?? shape,
@@ -130,6 +135,12 @@ export async function compileTensors(
     close: () => session.release(),
   };
 }
+
+/** Node before version 21 does not tell. */
+const cores = (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 4;
+
+/** Bytes of an image that the second-level caches of so many cores hold beside what is made of it. */
+const cacheBytes = (threads: number) => threads * 2 ** 19;
 
 /** The shapes of a session's outputs, by name. */
 const shapesOf = ({ outputMetadata }: InferenceSession): ReadonlyMap<string, Shape> =>

@@ -1,8 +1,12 @@
 /** What is done to gradients before the optimiser sees them. */
-import { type Expr, lift } from "../graph/index.ts";
+import { concat, type Expr, lift } from "../graph/index.ts";
 
-/** The joint L2 norm of a flat gradient, shape [1]. */
-export const globalNorm = (gradient: Expr): Expr => gradient.sumSquares().sqrt();
+/** The joint L2 norm of a flat gradient, shape [1]; that of one that is joined from parts does not need it as a whole. */
+export function globalNorm(gradient: Expr): Expr {
+  const parts = gradient.op === "concat" ? gradient.inputs : [gradient];
+  const squares = parts.map((part) => part.sumSquares());
+  return (squares.length === 1 ? squares[0] : concat(squares, 0).sum()).sqrt();
+}
 
 /** min(maxNorm/(norm + 1e−6), 1): what a gradient is multiplied with so that its norm is at most `maxNorm`. */
 export const clipScale = (norm: Expr, maxNorm: number): Expr => lift(maxNorm).div(norm.add(1e-6)).minimum(1);

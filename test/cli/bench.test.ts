@@ -56,9 +56,17 @@ test("median and quartiles", () => {
 });
 
 test("a trace counts each node with its fastest run", () => {
-  const node = (name: string, op_name: string, dur: number, inputs: number[][] = [], outputs: number[][] = []) => ({
+  const node = (
+    ts: number,
+    name: string,
+    op_name: string,
+    dur: number,
+    inputs: number[][] = [],
+    outputs: number[][] = [],
+  ) => ({
     cat: "Node",
     name: `${name}_kernel_time`,
+    ts,
     dur,
     args: {
       op_name,
@@ -71,18 +79,22 @@ test("a trace counts each node with its fastest run", () => {
     [4, 3, 3, 3],
   ];
   const profile = profileOf([
-    { cat: "Session", name: "model_run", dur: 1e6 },
-    node("a", "Add", 5e6),
-    node("a", "Add", 2e6),
-    node("b", "Add", 1e6),
-    node("c", "Conv", 4e6, image, [[2, 4, 8, 8]]),
+    { cat: "Session", name: "model_run", ts: 0, dur: 1e6 },
+    node(0, "a", "Add", 5e6),
+    node(6e6, "a", "Add", 2e6),
+    node(8e6, "b", "Add", 1e6),
+    node(9e6, "c", "Conv", 4e6, image, [[2, 4, 8, 8]]),
+    // What runs within a loop ends before it, and is part of it.
+    node(14e6, "e", "Mul", 1e6),
+    node(13e6, "d", "Scan", 3e6),
   ]);
-  assert.equal(profile.seconds, 7);
+  assert.equal(profile.seconds, 10);
   assert.equal(profile.convSeconds, 4);
   assert.equal(profile.convFlops, 2 * (2 * 4 * 8 * 8) * (3 * 3 * 3));
   assert.deepEqual(profile.ops, [
     { op: "Conv", nodes: 1, seconds: 4 },
     { op: "Add", nodes: 2, seconds: 3 },
+    { op: "Scan", nodes: 1, seconds: 3 },
   ]);
 });
 

@@ -70,7 +70,15 @@ export const examples: { readonly [K in Exclude<OpName, "input" | "constant">]: 
   tanh: [{ shapes: [[2, 3]], build: (x) => x.tanh() }],
   sigmoid: [{ shapes: [[2, 3]], build: (x) => x.sigmoid() }],
   silu: [{ shapes: [[2, 3]], build: (x) => x.silu() }],
-  siluSlope: [{ shapes: [[2, 3]], build: (x) => new Expr("siluSlope", {}, [x]) }],
+  siluGrad: [
+    {
+      shapes: [
+        [2, 3],
+        [2, 3],
+      ],
+      build: (dy, x) => new Expr("siluGrad", {}, [dy, x]),
+    },
+  ],
   detach: [{ shapes: [[2, 3]], build: (x) => x.detach(), flat: true }],
   after: [{ shapes: [[2, 3], [4]], build: (x, trigger) => x.after(trigger) }],
   cast: [{ shapes: [[2, 3]], build: (x) => x.cast("int64").cast("float32"), flat: true, offset: 3 }],

@@ -72,7 +72,7 @@ test("products are float16, statistics, functions and sums float32", () => {
   const attended = rows.matmul(rows, { transB: true }).softmax().matmul(rows);
   const loss = attended.reshape(x.shape).sub(x).sumSquares();
   const roots = inFloat16([loss, ...gradients(loss.reshape([1]), [filter])], [filter]);
-  for (const op of ["conv2d", "conv2dFilterGrad", "matmul", "silu", "siluSlope"])
+  for (const op of ["conv2d", "conv2dFilterGrad", "matmul", "silu", "siluGrad"])
     assert.deepEqual(new Set(dtypesOf(roots, op)), new Set(["float16"]), op);
   for (const op of ["groupNormalize", "groupInverseStd", "softmax", "sumSquares", "reduceSum", "rowDot"])
     assert.deepEqual(new Set(dtypesOf(roots, op)), new Set(["float32"]), op);
