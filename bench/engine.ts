@@ -31,7 +31,7 @@ async function answerTo<K extends keyof Requests>(engine: Engine, what: K, reque
 /** The values of a float32 file. */
 export function floats(file: string): Float32Array {
   const { buffer, byteOffset, byteLength } = readFileSync(file);
-  return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
+  return new Float32Array(buffer, byteOffset, byteLength / Float32Array.BYTES_PER_ELEMENT);
 }
 
 /** Values and shape of every input, and of the target. */
