@@ -1,8 +1,10 @@
 /** Drawing samples from a run on disk, with a progress bar. */
+import { freemem } from "node:os";
 import { ConfigError } from "../errors/index.ts";
 import { type DrawOptions, draw } from "../recipe/index.ts";
 import { type ParametersOf, parametersOf, type RunFolder } from "../runs/index.ts";
 import type { Terminal } from "./command.ts";
+import { bytes } from "./terminal.ts";
 
 /** Of the latest averaged parameters, unless others are named. */
 export interface DrawRunOptions extends DrawOptions, Partial<Pick<ParametersOf, "checkpoint" | "weights" | "ema">> {}
@@ -23,6 +25,15 @@ export function checkAtOnce(where: string, count: number, dims: number): void {
   if (count > most)
     throw new ConfigError(
       `${where}: ${count} samples of ${dims} numbers do not fit into memory together (at most ${most}). Draw fewer, with several seeds.`,
+    );
+}
+
+/** Throws ConfigError for samples that take more memory than is free, where all of them are kept, with `each` bytes. */
+export function checkKept(where: string, { n, seeds, each }: { n: number; seeds: number; each: number }): void {
+  const [needed, free] = [n * seeds * each, freemem()];
+  if (needed > free)
+    throw new ConfigError(
+      `${where}: ${seeds > 1 ? `${seeds} sets of ` : ""}${n} samples take ${bytes(needed)} of memory to be judged (${bytes(free)} are free). Draw at most ${Math.floor(free / (seeds * each))}${seeds > 1 ? " of each seed, or fewer seeds" : ""}.`,
     );
 }
 

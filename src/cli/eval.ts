@@ -21,6 +21,7 @@ import {
 import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
 import { checkPrecision, precisionFlags } from "./compute-flags.ts";
 import { curvesOf } from "./curve.ts";
+import { checkKept } from "./drawing.ts";
 import { showing, shown } from "./eta.ts";
 import { describeEvaluation } from "./evaluation-text.ts";
 import { type Chosen, describeFeatures, featureFlags, readFeatures } from "./features.ts";
@@ -134,6 +135,9 @@ async function evaluateRun(
   const settings = settingsFor(recipe, flags);
   const subjects = subjectsOf(folder, flags);
   const data = await loadData(recipe, terminal);
+  const one = examplesAt(data, [0]);
+  const kept = { n: flags.n, seeds: flags.seeds };
+  checkKept("eval: --n", { ...kept, each: one.data.byteLength });
   const against = await prepareReference(
     flags,
     chosen,
@@ -145,6 +149,9 @@ async function evaluateRun(
   const out = flags.out ?? join(folder.path, "eval.jsonl");
   try {
     announce(against, terminal);
+    const rows = Object.values(await against.extractor.extract(one));
+    const each = rows.reduce((sum, { data }) => sum + data.byteLength, one.data.byteLength);
+    checkKept("eval: --n", { ...kept, each });
     const swept: JudgedSetting[] = [];
     const judged: Evaluation[] = [];
     const said = new Set<string>();

@@ -14,6 +14,7 @@ import {
   type Recipe,
   type Speed,
   studentLevels,
+  wholeBytes,
 } from "../recipe/index.ts";
 import { probe, RunFolder, type StatsLine, type TeacherDescription } from "../runs/index.ts";
 import { networkSides } from "../training/index.ts";
@@ -72,7 +73,8 @@ export const explain = command({
       throw new ConfigError("explain: the recipe is a classifier's, which has no weighting. Explain its denoiser's.");
     const expense = expenseOf(recipe, facts);
     const drawing = drawingExpense(recipe, expense);
-    for (const line of description(name, recipe, dataset, expense, drawing)) terminal.print(line);
+    const predicted = wholeBytes(expense.memory, dataBytes());
+    for (const line of description(name, recipe, dataset, expense, predicted, drawing)) terminal.print(line);
     const lineage = lineageOf(name);
     if (lineage) terminal.print(row("teacher", lineage));
     const trained =
@@ -113,6 +115,7 @@ export const explain = command({
       recipe,
       data: facts,
       expense,
+      predicted,
       bound,
       ...(comparison && { comparison }),
       ...(loss && { loss }),
@@ -187,6 +190,7 @@ function* description(
   recipe: Recipe,
   dataset: Dataset,
   expense: Expense,
+  predicted: number,
   drawing: DrawingExpense | undefined,
 ): Generator<string> {
   const { training, model, sampling, data } = recipe;
@@ -210,10 +214,15 @@ function* description(
     `${model.network.type}${patch}${conditional}${framing(recipe, dataset)}: ${amount(expense.parameters)} parameters`,
   );
   yield row("work", `${flops(expense.forwardFlops)} to denoise one, ${flops(expense.trainingFlops)} to train on one`);
-  yield row(
-    "memory",
-    `about ${bytes(expense.stateBytes + expense.stepBytes)} beside data and program: training state ${bytes(expense.stateBytes)}, a pass of ${microBatch} ${bytes(expense.stepBytes)}`,
-  );
+  const { programBytes, stateBytes, passBytes, sheetBytes } = expense.memory;
+  const held = [
+    `program ${bytes(programBytes)}`,
+    `training state ${bytes(stateBytes)}`,
+    `a pass of ${microBatch} ${bytes(passBytes)}`,
+    ...(sheetBytes > 0 ? [`a sheet of samples ${bytes(sheetBytes)}`] : []),
+    "and the data",
+  ];
+  yield row("memory", `about ${bytes(predicted)} at most, of the whole process as it trains: ${held.join(", ")}`);
   if (precision === "float16")
     yield row("precision", "float16 in the network and its gradients; float32 in the state, in sums and in the update");
   yield row("training", `${images} in batches of ${batch}${parts}: ${Math.ceil(images / batch)} updates`);

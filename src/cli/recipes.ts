@@ -9,6 +9,7 @@ import {
   classifierRecipe,
   type DataFacts,
   defineRecipe,
+  expenseOf,
   factsOf,
   lasting,
   preset,
@@ -17,6 +18,7 @@ import {
   resolveRecipe,
   resolveThreshold,
   setField,
+  wholeBytes,
   withoutLabels,
 } from "../recipe/index.ts";
 import { dataFingerprint, fitMicroBatch, probe, type RunDescription, RunFolder } from "../runs/index.ts";
@@ -103,7 +105,8 @@ export async function prepare(name: string, flags: AskedFlags, terminal: Termina
   terminal.progress("trying micro-batches…");
   const measure = async (tried: Recipe) =>
     (await probe(tried, facts, { steps: 1, warmup: 1, ...computing(flags) })).bytes + dataBytes();
-  const { microBatch, bytes: taken } = await fitMicroBatch(resolved, allowed, measure);
+  const predict = (tried: Recipe) => wholeBytes(expenseOf(tried, facts).memory, dataBytes());
+  const { microBatch, bytes: taken } = await fitMicroBatch(resolved, allowed, predict, measure);
   terminal.say(`Micro-batches of ${microBatch}: ${bytes(taken)} of memory.`);
   return { recipe: defineRecipe(setField(resolved, `training.microBatch=${microBatch}`)), dataset, facts, seconds };
 }

@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { npyBytes } from "../data/files/index.ts";
 import { ConfigError } from "../errors/index.ts";
-import { defineRecipe, latentOf, samplingPlan } from "../recipe/index.ts";
-import { columnsOf, type RunDescription, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
+import { columnsOf, defineRecipe, latentOf, samplingPlan } from "../recipe/index.ts";
+import { type RunDescription, RunFolder, writeScatter, writeSheet } from "../runs/index.ts";
 import { slerp } from "../sampling/index.ts";
 import { command, givenOf, grouped, type Terminal, type Values } from "./command.ts";
 import { checkPrecision, precisionFlags } from "./compute-flags.ts";

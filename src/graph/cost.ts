@@ -119,26 +119,30 @@ function workOf<K extends OpName>(node: Expr<K>) {
   return work[node.op](node as Expr, node.inputs, node.attrs);
 }
 
-/** Whether the value is another's memory. */
-const isView = ({ op }: Expr): boolean => op === "reshape" || op === "after";
+/** Whether a node's value is its first input's memory. */
+export type IsView = (node: Expr) => boolean;
+const isView: IsView = ({ op }) => op === "reshape" || op === "after";
 
 /** The node whose memory a value is. */
-export function owner(node: Expr): Expr {
+export function owner(node: Expr, view: IsView = isView): Expr {
   let at = node;
-  while (isView(at)) at = at.inputs[0];
+  while (view(at)) at = at.inputs[0];
   return at;
 }
 
-function peak(order: readonly Expr[], outputs: readonly Expr[]): number {
+/** {@link Cost.peakBytes} for an engine that makes no memory for the values that are views. */
+export const peakBytes = (outputs: readonly Expr[], view: IsView): number => peak(schedule(outputs), outputs, view);
+
+function peak(order: readonly Expr[], outputs: readonly Expr[], view: IsView = isView): number {
   const lastUse = new Map<Expr, number>();
-  for (const [i, node] of order.entries()) for (const x of node.inputs) lastUse.set(owner(x), i);
-  for (const y of outputs) lastUse.set(owner(y), order.length);
+  for (const [i, node] of order.entries()) for (const x of node.inputs) lastUse.set(owner(x, view), i);
+  for (const y of outputs) lastUse.set(owner(y, view), order.length);
   let [alive, most] = [0, 0];
   for (const [i, node] of order.entries()) {
     if (node.op === "input" || node.op === "constant") continue;
-    if (!isView(node)) alive += bytesOf(node);
+    if (!view(node)) alive += bytesOf(node);
     most = Math.max(most, alive);
-    for (const x of new Set(node.inputs.map(owner)))
+    for (const x of new Set(node.inputs.map((y) => owner(y, view))))
       if (lastUse.get(x) === i && x.op !== "input" && x.op !== "constant") alive -= bytesOf(x);
   }
   return most;

@@ -1,4 +1,4 @@
-export { type Cost, cost } from "./cost.ts";
+export { type Cost, cost, type IsView, peakBytes } from "./cost.ts";
 export {
   type ConvAttrs,
   concat,

@@ -39,7 +39,7 @@ export function segmentations(
   read: ReadonlySet<Expr>,
   results: readonly Expr[],
 ): readonly Segments[] {
-  const wanted = new Set([...read].map(owner));
+  const wanted = new Set([...read].map((x) => owner(x)));
   const place = new Map<Expr, number>();
   const values: Value[] = [];
   for (const node of nodes) {

@@ -15,8 +15,10 @@ import {
 } from "../training/index.ts";
 import { draw } from "./draw.ts";
 import { blankFeatures, distanceOf } from "./feature-metric.ts";
+import { type Held, type Memory, memoryOf } from "./memory.ts";
 import { type DataFacts, modelOf, type Recipe, trainerOf } from "./recipe.ts";
 import { samplingPlan } from "./sampling-plan.ts";
+import { sheetSize } from "./sheet-size.ts";
 import { blankTeacher, needsTeacher, teacherCalls, trainerOptions } from "./teacher.ts";
 
 /** Size and work of a recipe, counted and not measured. */
@@ -31,8 +33,10 @@ export interface Expense {
    * step is one program; otherwise once, with the gradient, which with micro-batches is there twice.
    */
   readonly stateBytes: number;
-  /** Most bytes of values alive at once in a training step. */
+  /** Most bytes of values alive at once in a training step, as the graph has them. */
   readonly stepBytes: number;
+  /** The most bytes of the whole training process on the processor, beside its data. */
+  readonly memory: Memory;
 }
 
 /** Counts what training a recipe takes. Throws ConfigError where the recipe does not fit the data. */
@@ -48,26 +52,33 @@ export function expenseOf(recipe: Recipe, facts: DataFacts): Expense {
   const whole = input("gradient", gradient.shape);
   const added = microBatch === batch ? gradient : whole.add(gradient);
   const passes = inPlace
-    ? [
-        { times: batch / microBatch, cost: costOf([losses, added, ...Object.values(measure(added))]) },
-        // In place it takes next to no memory.
-        { times: 1, cost: { ...costOf(after(whole)), peakBytes: 0 } },
-      ]
-    : [{ times: 1, cost: costOf([losses, ...Object.values(measure(gradient)), ...after(gradient)]) }];
+    ? [{ times: batch / microBatch, ...graphOf([losses, added, ...Object.values(measure(added))]) }]
+    : [{ times: 1, ...graphOf([losses, ...Object.values(measure(gradient)), ...after(gradient)]) }];
   if (spec.target?.type === "stf") {
     const { references } = spec.target;
     const sizes = { rows: microBatch, count: references, dims: sizeOf(facts.shape) };
     const { products, means } = stableTargetGraphs(sizes);
     // Few samples have more than a few references at a time.
-    passes.push({ times: batch / microBatch, cost: costOf([products, means(Math.ceil(microBatch / 4))]) });
+    passes.push({ times: batch / microBatch, ...graphOf([products, means(Math.ceil(microBatch / 4))]) });
   }
-  passes.push({ times: batch * teacherCalls(recipe), cost: forward });
+  const asked = teacherCalls(recipe);
+  // In place it takes next to no memory.
+  const applying = inPlace ? costOf(after(whole)).flops : 0;
+  const work = passes.reduce((sum, { times, cost }) => sum + times * cost.flops, applying);
+  const stateBytes = (inPlace ? stateNames.length + (microBatch === batch ? 1 : 2) : 2 * stateNames.length) * 4 * count;
   return {
     parameters: count,
     forwardFlops: forward.flops,
-    trainingFlops: passes.reduce((sum, { times, cost }) => sum + times * cost.flops, 0) / batch,
-    stateBytes: (inPlace ? stateNames.length + (microBatch === batch ? 1 : 2) : 2 * stateNames.length) * 4 * count,
+    trainingFlops: work / batch + asked * forward.flops,
+    stateBytes,
     stepBytes: Math.max(...passes.map(({ cost }) => cost.peakBytes)),
+    memory: memoryOf(passes, {
+      parameters: count,
+      stateBytes,
+      sample: forward,
+      // A teacher is asked with and without classes at once.
+      answers: [sheetSize(recipe, facts), ...(asked > 0 ? [2 * microBatch] : [])],
+    }),
   };
 }
 
@@ -95,6 +106,12 @@ export function drawingExpense(
 }
 
 const costOf = (outputs: readonly Expr[]): Cost => cost(simplify(outputs));
+
+/** The graph as it is compiled, and what it takes. */
+function graphOf(outputs: readonly Expr[]): Held {
+  const simple = simplify(outputs);
+  return { outputs: simple, cost: cost(simple) };
+}
 
 /** How fast a recipe trains here. */
 export interface Speed {

@@ -63,6 +63,7 @@ export {
   measureErrors,
   type NoiseErrors,
 } from "./loss-spread.ts";
+export { type Memory, wholeBytes } from "./memory.ts";
 export type { ClassifierGuidance, DiscriminatorGuidance, Guides } from "./modified.ts";
 export { type RecipePathSampler, recipePathSamplers } from "./path-names.ts";
 export { type PathRun, pathOf } from "./path-plan.ts";
@@ -87,6 +88,7 @@ export {
   runLikelihood,
 } from "./run-likelihood.ts";
 export { type SamplingPlan, samplingPlan, sigmasOf } from "./sampling-plan.ts";
+export { columnsOf, sheetSize } from "./sheet-size.ts";
 export { candidateLevels, usualGrids } from "./step-levels.ts";
 export {
   measureLevels,

@@ -30,4 +30,4 @@ export { type SampleStore, type SampleStoreKey, sampleStore } from "./sample-sto
 export { type ScatterOptions, type SheetOptions, writeScatter, writeSheet } from "./sheet.ts";
 export { createStudentRun, type TeacherChoice } from "./student-run.ts";
 export { type Ending, type TrainEvent, type TrainRunOptions, trainRun } from "./train.ts";
-export { columnsOf, hasTrainingSheet } from "./training-sheet.ts";
+export { hasTrainingSheet } from "./training-sheet.ts";

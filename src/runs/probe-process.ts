@@ -1,9 +1,8 @@
 /** The process that `probe` starts: reads what to train on standard input, and prints what that took. */
 import { readFileSync } from "node:fs";
-import { measureSpeed } from "../recipe/index.ts";
+import { measureSpeed, sheetSize } from "../recipe/index.ts";
 import { openBatchPreparer } from "./batch-preparer.ts";
 import type { Probe, ProbeRequest } from "./probe.ts";
-import { sheetSize } from "./training-sheet.ts";
 
 /** The most memory that this process has held. Node's own figure counts the parent's from before the start. */
 function peakBytes(): number {

@@ -50,35 +50,34 @@ export interface Fit {
 }
 
 /**
- * Finds the largest micro-batch that trains in `bytes` of memory, by bisection over the divisors of the batch; each is
- * tried in a process of its own. Throws ConfigError where not even single examples fit.
+ * Finds the largest micro-batch that trains in `bytes` of memory: of the batch's divisors the largest that is predicted to,
+ * and that does when it is measured in a process of its own, or else the next smaller one. Throws ConfigError where not even
+ * single examples fit.
  */
 export async function fitMicroBatch(
   recipe: Recipe,
   bytes: number,
+  predict: (recipe: Recipe) => number,
   measure: (recipe: Recipe) => Promise<number>,
 ): Promise<Fit> {
   const { batch } = recipe.training;
+  const inPasses = (microBatch: number): Recipe => ({ ...recipe, training: { ...recipe.training, microBatch } });
   const sizes = Array.from({ length: batch }, (_, i) => i + 1).filter((size) => batch % size === 0);
-  const taken = async (microBatch: number) =>
-    measure({ ...recipe, training: { ...recipe.training, microBatch } }).catch((error: unknown) => {
+  let [at, above] = [0, sizes.length];
+  // The whole batch first: often it fits.
+  for (let middle = above - 1; at + 1 < above; middle = (at + above) >> 1)
+    if (predict(inPasses(sizes[middle])) <= bytes) at = middle;
+    else above = middle;
+  let least = Number.POSITIVE_INFINITY;
+  for (; at >= 0; at--) {
+    const used = await measure(inPasses(sizes[at])).catch((error: unknown) => {
       // What ran out of memory did not fit.
       if (error instanceof SessionError) return Number.POSITIVE_INFINITY;
       throw error;
     });
-  let best: Fit | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (let [low, high] = [0, sizes.length - 1]; low <= high; ) {
-    // The whole batch first: often it fits.
-    const middle = high === sizes.length - 1 && !Number.isFinite(least) ? high : (low + high) >> 1;
-    const used = await taken(sizes[middle]);
+    if (used <= bytes) return { microBatch: sizes[at], bytes: used };
     least = Math.min(least, used);
-    if (used <= bytes) {
-      best = { microBatch: sizes[middle], bytes: used };
-      low = middle + 1;
-    } else high = middle - 1;
   }
-  if (best) return best;
   throw new ConfigError(
     `--max-memory: training takes ${mebibytes(least)} even example by example (${mebibytes(bytes)} allowed). Allow more, or take a smaller network.`,
   );

@@ -1,22 +1,11 @@
 /** The sheets of samples that a run in training leaves, to see how it comes along. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type DataFacts, draw, type Recipe } from "../recipe/index.ts";
+import { columnsOf, draw, sheetSize } from "../recipe/index.ts";
 import type { CompileOptions } from "../runtime/index.ts";
 import type { Trainer } from "../training/index.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { writeScatter, writeSheet } from "./sheet.ts";
-
-/** As many columns as classes, where samples take each class in turn and there are few: one class a column. */
-export function columnsOf({ model }: Recipe, { classes }: DataFacts): number | undefined {
-  return model.conditional && classes >= 4 && classes <= 16 ? classes : undefined;
-}
-
-/** Samples on a sheet: four rows, or as many points as show where they gather; none of a classifier. */
-export function sheetSize(recipe: Recipe, facts: DataFacts): number {
-  if (recipe.task !== undefined) return 0;
-  return facts.shape.length === 1 ? 2000 : 4 * (columnsOf(recipe, facts) ?? 8);
-}
 
 const sheetPath = ({ path }: RunFolder, images: number): string =>
   join(path, "samples", `images-${String(images).padStart(9, "0")}.png`);

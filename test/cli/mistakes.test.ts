@@ -182,6 +182,10 @@ describe("places to write", () => {
       ["sample", at("run"), "--n", "1000000000"],
       /--n: 1000000000 samples of 2 numbers do not/,
     ],
+    "more samples than memory, to be judged": [
+      ["eval", at("run"), "--n", "1000000000000"],
+      /eval: --n: 3 sets of 1000000000000 samples take \d+\.\d+ GiB of memory to be judged \(.* are free\)\. Draw at most \d+ of each seed, or fewer seeds\.$/m,
+    ],
     "threads beyond any machine": [
       ["sample", at("run"), "--threads", "100000"],
       /--threads: must be a whole number from 0 to \d+; got "100000"/,

@@ -15,15 +15,21 @@ test("the largest micro-batch that fits is found, and few are tried", async () =
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 512 }), fc.integer({ min: 1, max: 600 }), async (batch, allowed) => {
       const tried: number[] = [];
+      const predicted: number[] = [];
+      const predict = (asked: Recipe) => {
+        predicted.push(microBatchOf(asked));
+        return microBatchOf(asked);
+      };
       const measure = async (asked: Recipe) => {
         tried.push(microBatchOf(asked));
         return microBatchOf(asked);
       };
-      const { microBatch, bytes } = await fitMicroBatch(withBatch(batch), allowed, measure);
+      const { microBatch, bytes } = await fitMicroBatch(withBatch(batch), allowed, predict, measure);
       const divisors = Array.from({ length: batch }, (_, i) => i + 1).filter((n) => batch % n === 0);
       assert.equal(microBatch, divisors.filter((n) => n <= allowed).at(-1));
       assert.equal(bytes, microBatch);
-      assert.ok(tried.length <= 2 + Math.log2(divisors.length + 1), `${tried}`);
+      assert.ok(predicted.length <= 2 + Math.log2(divisors.length + 1), `${predicted}`);
+      assert.deepEqual(tried, [microBatch], "what is predicted is measured once");
     }),
   );
 });
@@ -33,8 +39,9 @@ test("a micro-batch whose process dies did not fit; with none left, the bound is
     if (microBatchOf(asked) > 4) throw new SessionError("killed");
     return 100;
   };
-  assert.equal((await fitMicroBatch(withBatch(16), 200, dies)).microBatch, 4);
-  await assert.rejects(fitMicroBatch(withBatch(16), 50, dies), (error: unknown) => {
+  const hopeful = () => 0;
+  assert.equal((await fitMicroBatch(withBatch(16), 200, hopeful, dies)).microBatch, 4);
+  await assert.rejects(fitMicroBatch(withBatch(16), 50, hopeful, dies), (error: unknown) => {
     assert.ok(error instanceof ConfigError);
     assert.match(error.message, /--max-memory: .* 1 MiB even example by example/);
     return true;

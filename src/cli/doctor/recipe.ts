@@ -1,7 +1,16 @@
 /** A recipe by itself: factors that do not go together, averages and rates that do not fit its length. */
 import { freemem } from "node:os";
 import { ConfigError } from "../../errors/index.ts";
-import { type DataFacts, expenseOf, objectiveOf, type Recipe, trainedLevels, usualLevels } from "../../recipe/index.ts";
+import {
+  type DataFacts,
+  expenseOf,
+  objectiveOf,
+  type Recipe,
+  trainedLevels,
+  usualLevels,
+  wholeBytes,
+} from "../../recipe/index.ts";
+import { dataBytes } from "../recipes.ts";
 import { bytes } from "../terminal.ts";
 import { type Finding, found, percent, short } from "./finding.ts";
 import { checkSampling } from "./sampling.ts";
@@ -125,8 +134,8 @@ function* rateFindings({ training: { learningRate, images, batch } }: Recipe): G
 function sizeFinding(recipe: Recipe, facts: DataFacts): Finding {
   const say = found("size");
   try {
-    const { parameters, stateBytes, stepBytes } = expenseOf(recipe, facts);
-    const [needed, free] = [stateBytes + stepBytes, freemem()];
+    const { parameters, memory } = expenseOf(recipe, facts);
+    const [needed, free] = [wholeBytes(memory, dataBytes()), freemem()];
     const text = `${short(parameters / 1e6)} M parameters; training takes about ${bytes(needed)}`;
     return needed > 0.9 * free
       ? say.warning(
