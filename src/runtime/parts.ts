@@ -26,7 +26,7 @@ export interface Divided {
  */
 export function divide(
   graph: Readonly<Record<string, Expr>>,
-  { inputs, outputs }: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
+  { inputs = [], outputs = [] }: { readonly inputs?: readonly string[]; readonly outputs?: readonly string[] },
 ): Divided {
   const parts = new Map<string, readonly Part[]>();
   const nodes = topological(Object.values(graph));

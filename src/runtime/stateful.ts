@@ -60,9 +60,9 @@ export async function compileStateful(
     if (!Object.hasOwn(slots, name) || !sameShape(slots[name].shape, shape))
       throw new GraphError(`state "${name}": the given state has no such array of ${showShape(shape)}.`);
   const { device = "cpu" } = options;
-  const lies = writesInto && device === "cpu";
-  const named = { inputs: lies ? Object.keys(slots) : [], outputs: lies ? Object.keys(after) : [] };
-  const { outputs: graph, parts } = divide({ ...outputs, ...after }, named);
+  // Only in the processor's memory a part of an array is a place of its own.
+  const divisible = writesInto && device === "cpu" ? { inputs: Object.keys(slots), outputs: Object.keys(after) } : {};
+  const { outputs: graph, parts } = divide({ ...outputs, ...after }, divisible);
   const loose = Object.keys(after).flatMap((name) => parts.get(name)?.map((part) => part.name) ?? []);
   const held = holdsTensors[device] ? Object.keys(after) : [];
   const program = await compileTensors(graph, { ...options, held, loose });
