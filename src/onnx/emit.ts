@@ -308,8 +308,10 @@ export class Emit implements Required<EmitOptions> {
 }
 
 /** Numbers as they are stored. */
-const elementsOf = (data: ArrayLike<number>, dtype: FloatType): Float32Array | Uint16Array =>
-  dtype === "float32" ? Float32Array.from(data) : Uint16Array.from(data, halfBits);
+function elementsOf(data: ArrayLike<number>, dtype: FloatType): Float32Array | Uint16Array {
+  if (dtype === "float16") return Uint16Array.from(data, halfBits);
+  return data instanceof Float32Array ? data : Float32Array.from(data);
+}
 
 const bytesOf = (data: Int32Array | Float32Array | Uint16Array | BigInt64Array) =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

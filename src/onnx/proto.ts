@@ -121,7 +121,13 @@ export interface ModelProto {
 const Model = protobuf.Root.fromJSON(schema).lookupType("Model");
 
 /** A model as the bytes of an .onnx file. */
-export const encodeModel = (model: ModelProto): Uint8Array<ArrayBuffer> => new Uint8Array(Model.encode(model).finish());
+export function encodeModel(model: ModelProto): Uint8Array<ArrayBuffer> {
+  const bytes = Model.encode(model).finish();
+  // Small ones share memory with other buffers.
+  return bytes.byteLength === bytes.buffer.byteLength
+    ? new Uint8Array(bytes.buffer as ArrayBuffer)
+    : new Uint8Array(bytes);
+}
 
 const { Entry } = schema.nested;
 const Entries = protobuf.Root.fromJSON({
