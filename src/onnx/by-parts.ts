@@ -12,9 +12,9 @@ export interface Arrays<Row = string> {
 const leastParts = 4;
 
 /** How many parts of equal size the examples are taken in, so that an image of one fits the cache; 1 where that is of no use. */
-function partsOf({ emit }: Layouts, [batch, ...image]: Shape): number {
+export function partCount([batch, ...image]: Shape, cacheBytes: number): number {
   const bytes = image.reduce((n, size) => n * size, 4 * batch);
-  for (let parts = Math.ceil(bytes / emit.cacheBytes); parts >= leastParts && parts <= batch; parts++)
+  for (let parts = Math.ceil(bytes / cacheBytes); parts >= leastParts && parts <= batch; parts++)
     if (batch % parts === 0) return parts;
   return 1;
 }
@@ -29,7 +29,7 @@ export function byParts(
   { images, rows }: Arrays<string | undefined>,
   chain: (part: Arrays<string | undefined> & { readonly shape: Shape }) => Arrays,
 ): Arrays {
-  const parts = partsOf(layouts, shape);
+  const parts = partCount(shape, layouts.emit.cacheBytes);
   if (parts === 1) return chain({ images, rows, shape });
   const [b, c] = shape;
   const part = [b / parts, ...shape.slice(1)];

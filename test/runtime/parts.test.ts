@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { concat, type Expr, evaluate, input, meanSquaredError } from "../../src/graph/index.ts";
 import { createScope, flatGradient, flatten, linear, parameterCount } from "../../src/nn/index.ts";
@@ -83,6 +86,25 @@ test("a program that reads and writes in parts computes as one that joins, step 
   await assert.rejects(program.step({ ...feeds, "params 0:35": start }), /no input is named "params 0:35"/);
   await program.close();
   await state.close();
+
+  // A trace shows that nothing is cut or joined.
+  const folder = await mkdtemp(join(tmpdir(), "ornstein-parts-"));
+  const traced = await compileStateful(
+    carried,
+    { loss: flatLoss },
+    {
+      state: createState({ params: [count], gradient: [count] }, { threads: 1 }),
+      threads: 1,
+      profile: join(folder, "trace"),
+    },
+  );
+  await traced.step(feeds);
+  traced.endProfile();
+  const trace = await readFile(join(folder, (await readdir(folder))[0]), "utf8");
+  assert.match(trace, /"op_name" : "Gemm"/);
+  assert.doesNotMatch(trace, /"op_name" : "(Slice|Concat|Split|Gather)"/);
+  await traced.close();
+  await rm(folder, { recursive: true });
 
   // The same vector is read and changed: whoever reads it next has what was written last, and before that after undo.
   const same = {
