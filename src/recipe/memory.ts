@@ -29,7 +29,7 @@ const mebibyte = 2 ** 20;
 const fitted = {
   process: 142 * mebibyte,
   perOperation: 46 * 1024,
-  perParameter: 34,
+  perParameter: 37,
   perPassByte: 1.55,
   perSheetByte: 0.75,
 } as const;
